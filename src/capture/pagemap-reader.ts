@@ -1,0 +1,279 @@
+/**
+ * Reads one work item's pagemap and turns its entries into runs.
+ *
+ * Dense memory is read straight through in 128 KiB pieces. After a piece without a single entry the reader asks
+ * PAGEMAP_SCAN where memory is populated and reads just that, so a reservation of 16 TiB costs what is in it. A scan
+ * holds the target's mmap lock while it walks: a call finds at most 2 MiB of populated memory, and the address range it
+ * may walk starts at 2 MiB and grows only while calls stay short (see SCAN_SHORT_MS), so holes without page tables are
+ * crossed in long strides and the target is never held for long (capture-and-peers C.5, C.6).
+ *
+ * Every run adds to the difference table of its thread: +1 at its first frame, -1 behind its last. One prefix sum over
+ * all threads' tables then is every frame's mapcount, at a cost per run instead of per page.
+ */
+import { readSync } from "node:fs";
+import {
+  HPAGE_PMD_NR,
+  LEVEL_PMD,
+  LEVEL_PTE,
+  LEVEL_UNKNOWN,
+  PAGE_IS_HUGE,
+  PAGE_IS_PRESENT,
+  PAGE_IS_SWAPPED,
+} from "../kernel/index.ts";
+import type { ScanRequest, SystemCalls } from "./ioctl.ts";
+import { SCAN_REGIONS_MAX } from "./ioctl.ts";
+import { countRun } from "./frame-table.ts";
+import { ITEM_DONE, ITEM_ENDED, ITEM_FAILED, type ReadPlan, type VmaRanges } from "./read-plan.ts";
+import { type RunBlocks, RUN_LEVEL_SHIFT, RUN_PRESENT } from "./run-blocks.ts";
+
+/** Entries read by one system call: 128 KiB. The kernel copies out 512 entries at a time, so more gains nothing. */
+const BUFFER_ENTRIES = 16_384;
+/** Regions closer than this are read in one piece. */
+const REGION_GAP_PAGES = 256;
+/** PAGEMAP_SCAN finds at most this much populated memory a call: 2 MiB. A region that long is read plainly. */
+const SCAN_PAGES = 512;
+/** A call shorter than this doubles the next call's address range; one longer than SCAN_LONG_MS halves it. */
+const SCAN_SHORT_MS = 0.04;
+const SCAN_LONG_MS = 0.1;
+
+/** Counts of one thread. */
+export interface ReaderTotals {
+  entriesPresent: number;
+  entriesSwap: number;
+  /** Entries whose frame lies beyond /proc/kpageflags: device memory. They have no mapcount here. */
+  entriesBeyondFrames: number;
+  reads: number;
+  scans: number;
+  longestScanMs: number;
+  errno: string | undefined;
+}
+
+/** Reads items; one per thread. */
+export class PagemapReader {
+  readonly totals: ReaderTotals = {
+    entriesPresent: 0,
+    entriesSwap: 0,
+    entriesBeyondFrames: 0,
+    reads: 0,
+    scans: 0,
+    longestScanMs: 0,
+    errno: undefined,
+  };
+  private readonly bytes = Buffer.allocUnsafeSlow(BUFFER_ENTRIES * 8);
+  private readonly words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, BUFFER_ENTRIES * 2);
+  private readonly request: ScanRequest = {
+    fd: -1,
+    from: 0,
+    to: 0,
+    maxPages: 0,
+    mask: 0,
+    anyOf: 0,
+    regions: new Float64Array(SCAN_REGIONS_MAX * 2),
+    walkEnd: 0,
+  };
+  private readonly vmas: VmaRanges;
+  private readonly runs: RunBlocks;
+  private readonly difference: Int32Array;
+  private readonly calls: SystemCalls | undefined;
+  private vma = 0;
+  private bytesRead = 0;
+
+  /** `difference`: one longer than the frames known. Without `calls` holes are read through and levels unknown. */
+  constructor(vmas: VmaRanges, runs: RunBlocks, difference: Int32Array, calls: SystemCalls | undefined) {
+    this.vmas = vmas;
+    this.runs = runs;
+    this.difference = difference;
+    this.calls = calls;
+  }
+
+  /** Reads item `index` of the plan and sets its status. Never throws for what the target does. */
+  readItem(plan: ReadPlan, index: number): void {
+    this.vma = plan.firstVma[index]!;
+    this.bytesRead = 0;
+    plan.status[index] = this.readRange(plan.fd[index]!, plan.startPage[index]!, plan.endPage[index]!);
+    plan.bytesRead[index] = this.bytesRead;
+  }
+
+  private readRange(fd: number, start: number, end: number): number {
+    let page = start;
+    while (page < end) {
+      // Pieces end at multiples of 2 MiB, so that a huge mapping is never cut.
+      const got = this.read(fd, page, Math.min(BUFFER_ENTRIES - (page % HPAGE_PMD_NR), end - page));
+      if (got <= 0) return got === 0 ? ITEM_ENDED : ITEM_FAILED;
+      const entries = this.decode(fd, page, got);
+      page += got;
+      if (entries === 0 && this.calls !== undefined && end - page > BUFFER_ENTRIES) {
+        page = this.readPopulated(fd, page, end);
+        if (page < 0) return page === -1 ? ITEM_ENDED : ITEM_FAILED;
+      }
+    }
+    return ITEM_DONE;
+  }
+
+  /** Entries read, 0 when the address space is gone, -1 on an error (kept in totals.errno). */
+  private read(fd: number, page: number, count: number): number {
+    this.totals.reads++;
+    try {
+      const got = readSync(fd, this.bytes, 0, count * 8, page * 8);
+      this.bytesRead += got;
+      return got >>> 3;
+    } catch (error) {
+      this.totals.errno = (error as NodeJS.ErrnoException).code ?? "EIO";
+      return -1;
+    }
+  }
+
+  /**
+   * Scans on from `page` and reads what is populated in small pieces. Returns the page from where plain reading should
+   * go on: the start of a dense range, or `end`; -1 when the address space is gone, -2 on an error.
+   */
+  private readPopulated(fd: number, page: number, end: number): number {
+    const { request, calls } = this;
+    let window = HPAGE_PMD_NR;
+    request.fd = fd;
+    request.mask = 0;
+    request.anyOf = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+    request.maxPages = SCAN_PAGES;
+    while (page < end) {
+      request.from = page;
+      request.to = Math.min(end, page + window);
+      const started = performance.now();
+      const found = calls!.scan(request);
+      const elapsed = performance.now() - started;
+      this.totals.scans++;
+      if (elapsed > this.totals.longestScanMs) this.totals.longestScanMs = elapsed;
+      if (found < 0) return page;
+      const dense = this.readRegions(fd, found);
+      if (dense !== undefined) return dense;
+      // A walk that ends where it began would repeat for ever: then plain reading goes on.
+      if (request.walkEnd <= page) return page;
+      page = request.walkEnd;
+      if (elapsed < SCAN_SHORT_MS) window *= 2;
+      else if (elapsed > SCAN_LONG_MS && window > HPAGE_PMD_NR) window /= 2;
+    }
+    return end;
+  }
+
+  /** Reads the regions of the last scan; returns where a dense one starts, or -1 or -2 as readPopulated does. */
+  private readRegions(fd: number, found: number): number | undefined {
+    const { regions } = this.request;
+    for (let i = 0; i < found; ) {
+      const from = regions[2 * i]!;
+      let to = regions[2 * i + 1]!;
+      i++;
+      if (to - from >= SCAN_PAGES) return from;
+      while (i < found && regions[2 * i]! - to < REGION_GAP_PAGES && regions[2 * i + 1]! - from < SCAN_PAGES) {
+        to = regions[2 * i + 1]!;
+        i++;
+      }
+      const got = this.read(fd, from, to - from);
+      if (got <= 0) return got === 0 ? -1 : -2;
+      this.decode(fd, from, got);
+    }
+    return undefined;
+  }
+
+  /** Turns `count` entries from `page` on into runs; returns how many entries were not empty. */
+  private decode(fd: number, page: number, count: number): number {
+    const { startPage, endPage } = this.vmas;
+    let nonEmpty = 0;
+    let index = 0;
+    while (index < count) {
+      while (endPage[this.vma]! <= page + index) {
+        this.vma++;
+        if (this.vma >= endPage.length) return nonEmpty;
+      }
+      const vmaStart = startPage[this.vma]! - page;
+      if (vmaStart > index) index = vmaStart;
+      const stop = Math.min(count, endPage[this.vma]! - page);
+      if (index < stop) nonEmpty += this.decodeVma(fd, page, index, stop);
+      index = stop > index ? stop : index;
+    }
+    return nonEmpty;
+  }
+
+  /** Entries [index, stop) of the buffer all lie in the current VMA. */
+  private decodeVma(fd: number, page: number, index: number, stop: number): number {
+    const { words } = this;
+    const first = index;
+    let empty = 0;
+    while (index < stop) {
+      const low = words[2 * index]!;
+      const high = words[2 * index + 1]!;
+      if ((low | high) === 0) {
+        index++;
+        empty++;
+        continue;
+      }
+      const start = index++;
+      let step = high < 0 ? 1 : 32;
+      if (index < stop && words[2 * index + 1] === high) {
+        const difference = (words[2 * index]! - low) | 0;
+        if (difference === step || difference === 0 || difference === -step) {
+          step = difference;
+          let expected = low;
+          do {
+            expected = (expected + step) | 0;
+            if (words[2 * index] !== expected || words[2 * index + 1] !== high) break;
+            index++;
+          } while (index < stop);
+        }
+      }
+      this.emit(fd, page + start, low, high, index - start, step);
+    }
+    return stop - first - empty;
+  }
+
+  private emit(fd: number, page: number, low: number, high: number, pages: number, step: number): void {
+    const bits = (high >>> 23) & 0x1ff;
+    const frameHigh = high & 0x7f_ffff;
+    if ((bits & RUN_PRESENT) === 0) {
+      this.totals.entriesSwap += pages;
+      this.runs.append(this.vma, page, low, frameHigh, pages, step, bits);
+      return;
+    }
+    this.totals.entriesPresent += pages;
+    this.count(low >>> 0, frameHigh, pages, step);
+    if (pages >= HPAGE_PMD_NR && step === 1 && ((low ^ page) & (HPAGE_PMD_NR - 1)) === 0) {
+      this.emitHuge(fd, page, low, frameHigh, pages, bits);
+      return;
+    }
+    this.runs.append(this.vma, page, low, frameHigh, pages, step, bits | (LEVEL_PTE << RUN_LEVEL_SHIFT));
+  }
+
+  private count(frame: number, frameHigh: number, pages: number, step: number): void {
+    if (frameHigh !== 0 || !countRun(this.difference, frame, pages, step, 1)) this.totals.entriesBeyondFrames += pages;
+  }
+
+  /** A run that could be mapped by PMDs: asks 2 MiB by 2 MiB, and splits the run where the level changes. */
+  private emitHuge(fd: number, page: number, low: number, frameHigh: number, pages: number, bits: number): void {
+    const head = Math.min(pages, (HPAGE_PMD_NR - (page % HPAGE_PMD_NR)) % HPAGE_PMD_NR);
+    let from = 0;
+    let level = LEVEL_PTE;
+    for (let at = 0; at < pages; ) {
+      const length = at === 0 && head > 0 ? head : Math.min(HPAGE_PMD_NR, pages - at);
+      const next = length === HPAGE_PMD_NR ? this.levelAt(fd, page + at) : LEVEL_PTE;
+      if (next !== level && at > from) {
+        this.runs.append(this.vma, page + from, (low + from) | 0, frameHigh, at - from, 1, bits | (level << RUN_LEVEL_SHIFT));
+        from = at;
+      }
+      level = next;
+      at += length;
+    }
+    this.runs.append(this.vma, page + from, (low + from) | 0, frameHigh, pages - from, 1, bits | (level << RUN_LEVEL_SHIFT));
+  }
+
+  private levelAt(fd: number, page: number): typeof LEVEL_PTE | typeof LEVEL_PMD | typeof LEVEL_UNKNOWN {
+    const { request, calls } = this;
+    if (calls === undefined) return LEVEL_UNKNOWN;
+    request.fd = fd;
+    request.from = page;
+    request.to = page + HPAGE_PMD_NR;
+    request.maxPages = 0;
+    request.mask = PAGE_IS_PRESENT | PAGE_IS_HUGE;
+    request.anyOf = 0;
+    const found = calls.scan(request);
+    if (found < 0) return LEVEL_UNKNOWN;
+    return found > 0 ? LEVEL_PMD : LEVEL_PTE;
+  }
+}

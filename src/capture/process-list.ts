@@ -1,0 +1,159 @@
+/**
+ * Lists the processes and opens what will be read of them.
+ *
+ * A process is looked at in one go: status, command line, control group, maps, and an open pagemap. The open file is tied
+ * to the address space, not to the pid: after exec, exit or reuse of the pid it reads as ended instead of as somebody
+ * else (kernel-facts 3.7). Whoever vanished before that is not listed; whoever may not be read is listed as refused.
+ */
+import { closeSync, openSync, readFileSync, readdirSync } from "node:fs";
+import {
+  type MapsVma,
+  type ProcRefusal,
+  type ProcessStatus,
+  ProcTextError,
+  memoryCgroupPath,
+  parseCgroupText,
+  parseMapsText,
+  parseStatusText,
+  procRefusal,
+} from "../kernel/index.ts";
+import type { CapturedProcess } from "./capture.ts";
+import type { SystemCalls } from "./ioctl.ts";
+
+/** A process with its open pagemap. */
+export interface OpenedProcess {
+  readonly pid: number;
+  readonly status: ProcessStatus;
+  readonly command: string;
+  readonly cgroup: string;
+  readonly vmas: readonly MapsVma[];
+  /** Open /proc/PID/pagemap, or -1 when refused. */
+  readonly pagemapFd: number;
+  readonly refusal: ProcRefusal | null;
+}
+
+/** The gate page of x86-64 is in maps but belongs to no process's page tables. */
+const GATE_VMA = "[vsyscall]";
+
+/** Pids of the machine, ascending. */
+export function listPids(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name))
+    .map(Number)
+    .toSorted((a, b) => a - b);
+}
+
+/** Opens a process, or returns undefined if it has no memory of its own or is gone. */
+export function openProcess(pid: number): OpenedProcess | undefined {
+  const directory = `/proc/${pid}`;
+  const status = readStatus(directory);
+  if (status === undefined || status.kthread === true || status.vmSizeKb === undefined) return undefined;
+  const identity = {
+    pid,
+    status,
+    command: readCommand(directory) || `[${status.name}]`,
+    cgroup: readCgroup(directory),
+  };
+  try {
+    const pagemapFd = openSync(`${directory}/pagemap`, "r");
+    try {
+      const vmas = parseMapsText(readFileSync(`${directory}/maps`, "utf8")).filter(({ name }) => name !== GATE_VMA);
+      return { ...identity, vmas, pagemapFd, refusal: null };
+    } catch (error) {
+      closeSync(pagemapFd);
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof ProcTextError) throw error;
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    return { ...identity, vmas: [], pagemapFd: -1, refusal: procRefusal(code ?? "EIO", path ?? directory) };
+  }
+}
+
+function readStatus(directory: string): ProcessStatus | undefined {
+  try {
+    return parseStatusText(readFileSync(`${directory}/status`, "utf8"));
+  } catch (error) {
+    if (error instanceof ProcTextError) throw error;
+    return undefined;
+  }
+}
+
+function readCommand(directory: string): string {
+  try {
+    return readFileSync(`${directory}/cmdline`, "utf8").replace(/\0+$/, "").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+function readCgroup(directory: string): string {
+  try {
+    return memoryCgroupPath(parseCgroupText(readFileSync(`${directory}/cgroup`, "utf8"))) ?? "";
+  } catch (error) {
+    if (error instanceof ProcTextError) throw error;
+    return "";
+  }
+}
+
+/**
+ * For each process the index of the process whose address space it shares (itself if none): CLONE_VM without
+ * CLONE_THREAD, vfork. Only processes with the same map can share, so only those are compared, by kcmp.
+ */
+export function findSharedAddressSpaces(processes: readonly OpenedProcess[], calls: SystemCalls | undefined): Int32Array {
+  const owner = Int32Array.from(processes.keys());
+  if (calls === undefined) return owner;
+  const seen = new Map<string, number[]>();
+  for (const [index, { pid, vmas, pagemapFd }] of processes.entries()) {
+    if (pagemapFd < 0) continue;
+    const key = `${vmas.length} ${vmas[0]?.startPage} ${vmas.at(-1)?.endPage}`;
+    const alike = seen.get(key) ?? [];
+    const same = alike.find((other) => calls.sharesAddressSpace(pid, processes[other]!.pid) === true);
+    if (same !== undefined) owner[index] = same;
+    else seen.set(key, [...alike, index]);
+  }
+  return owner;
+}
+
+/** User names by uid, from /etc/passwd; a number stands for itself where it has no name. */
+export function readUserNames(): (uid: number) => string {
+  const names = new Map<number, string>();
+  try {
+    for (const line of readFileSync("/etc/passwd", "utf8").split("\n")) {
+      const [name, , uid] = line.split(":");
+      if (name !== undefined && uid !== undefined && !names.has(Number(uid))) names.set(Number(uid), name);
+    }
+  } catch {
+    // No passwd file: uids stand for themselves.
+  }
+  return (uid) => names.get(uid) ?? String(uid);
+}
+
+/** The record of an opened process. */
+export function describeProcess(
+  process: OpenedProcess,
+  place: { state: CapturedProcess["state"]; mm: number; firstVma: number; endVma: number },
+  userNameOf: (uid: number) => string,
+): CapturedProcess {
+  const { status } = process;
+  const bytes = (kb: number | undefined): number | undefined => (kb === undefined ? undefined : kb * 1024);
+  return {
+    pid: process.pid,
+    ppid: status.ppid,
+    uid: status.uid,
+    userName: userNameOf(status.uid),
+    name: status.name,
+    command: process.command,
+    cgroup: process.cgroup,
+    refusal: process.refusal,
+    ...place,
+    status: {
+      vmSizeBytes: bytes(status.vmSizeKb),
+      vmRssBytes: bytes(status.vmRssKb),
+      vmSwapBytes: bytes(status.vmSwapKb),
+      vmPteBytes: bytes(status.vmPteKb),
+      hugetlbBytes: bytes(status.hugetlbPagesKb),
+    },
+  };
+}

@@ -1,0 +1,291 @@
+/**
+ * The passes over a thread's runs, once the frames are counted and their folios known.
+ *
+ * - `collectEvents`: the batches on large folios, as the schemes' events: every stretch of a run inside one folio.
+ * - `collectHistograms`: for each VMA how many of its pages have a frame of each class. A class is a small integer that
+ *   the caller gave to every frame; what it means is the caller's business (figures/frame-class.ts).
+ * - `countRuns`: the difference table again, for stored runs and for taking back processes that ended.
+ *
+ * All three walk a run by its frames in ascending order; a run whose frames descend covers the same frames.
+ */
+import {
+  HPAGE_PMD_NR,
+  KIND_HUGETLB,
+  LEVEL_PMD,
+} from "../kernel/index.ts";
+import { FRAME_KIND_MASK, FRAME_LARGE, countRun, folioOfFrame } from "./frame-table.ts";
+import {
+  BITS_AT,
+  FRAME_AT,
+  PAGES_AT,
+  RUN_EXCLUSIVE,
+  RUN_FILE,
+  RUN_LEVEL_SHIFT,
+  RUN_PRESENT,
+  type RunBlocks,
+  STEP_AT,
+  VMA_AT,
+} from "./run-blocks.ts";
+
+/** Words of an event: folio, first page, pages, level, vma, mm. */
+export const EVENT_WORDS = 6;
+
+/** What the passes know of VMAs and frames. */
+export interface PassTables {
+  /** Row of the mm of each VMA. */
+  readonly mmOfVma: Int32Array;
+  /** 1 for an mm whose runs count; 0 for one that ended while it was read. */
+  readonly mmAlive: Uint8Array;
+  readonly frameCount: number;
+  readonly kind: Uint8Array;
+  readonly blockFirstFolio: Int32Array;
+  readonly headPfn: Float64Array;
+  readonly folioCount: number;
+}
+
+/** A growing list of 32-bit words. */
+class WordList {
+  words = new Int32Array(4096);
+  length = 0;
+
+  reserve(more: number): void {
+    if (this.length + more <= this.words.length) return;
+    const larger = new Int32Array(Math.max(this.words.length * 2, this.length + more));
+    larger.set(this.words);
+    this.words = larger;
+  }
+
+  finished(): Int32Array {
+    return this.words.slice(0, this.length);
+  }
+}
+
+/** Adds (1) or takes back (-1) the runs of every mm for which `wanted` is 1. Returns entries outside the table. */
+export function countRuns(
+  runs: RunBlocks,
+  mmOfVma: Int32Array,
+  wanted: Uint8Array,
+  difference: Int32Array,
+  sign: 1 | -1,
+): number {
+  let outside = 0;
+  runs.forEachBlock((block, count) => {
+    for (let at = 0; at < count; at++) {
+      if ((block[BITS_AT + at]! & RUN_PRESENT) === 0 || wanted[mmOfVma[block[VMA_AT + at]!]!] === 0) continue;
+      const pages = block[PAGES_AT + at]!;
+      const inside =
+        block[FRAME_AT + 2 * at + 1] === 0 &&
+        countRun(difference, block[FRAME_AT + 2 * at]! >>> 0, pages, block[STEP_AT + at]!, sign);
+      if (!inside) outside += pages;
+    }
+  });
+  return outside;
+}
+
+/** The batches on large folios, in the order of the runs: words of EVENT_WORDS each. */
+export function collectEvents(runs: RunBlocks, tables: PassTables): Int32Array {
+  const list = new WordList();
+  const blockHasFolio = blocksWithFolios(tables);
+  runs.forEachBlock((block, count) => {
+    for (let at = 0; at < count; at++) {
+      const bits = block[BITS_AT + at]!;
+      if ((bits & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) continue;
+      const vma = block[VMA_AT + at]!;
+      const mm = tables.mmOfVma[vma]!;
+      if (tables.mmAlive[mm] === 0) continue;
+      const pages = block[PAGES_AT + at]!;
+      const step = block[STEP_AT + at]!;
+      const frame = block[FRAME_AT + 2 * at]! >>> 0;
+      const lowest = step < 0 ? frame - pages + 1 : frame;
+      const end = step === 0 ? frame + 1 : lowest + pages;
+      const level = bits >>> RUN_LEVEL_SHIFT;
+      const repeat = step === 0 ? pages : 1;
+      if (end > tables.frameCount) continue;
+      for (let pfn = lowest; pfn < end; ) {
+        const frameBlock = Math.floor(pfn / HPAGE_PMD_NR);
+        if (blockHasFolio[frameBlock] === 0) pfn = (frameBlock + 1) * HPAGE_PMD_NR;
+        else pfn = emitFolio(list, tables, pfn, end, level, vma, mm, repeat);
+      }
+    }
+  });
+  return list.finished();
+}
+
+/** Emits the batch at `pfn` if a large folio lies there; returns where to go on. */
+function emitFolio(
+  list: WordList,
+  tables: PassTables,
+  pfn: number,
+  end: number,
+  level: number,
+  vma: number,
+  mm: number,
+  repeat: number,
+): number {
+  const kind = tables.kind[pfn]!;
+  if ((kind & FRAME_LARGE) === 0) return pfn + 1;
+  const row = folioOfFrame(tables.blockFirstFolio, tables.headPfn, tables.folioCount, pfn);
+  if (row < 0) return pfn + 1;
+  const head = tables.headPfn[row]!;
+  let behind = pfn + 1;
+  while (behind < end && (tables.kind[behind]! & FRAME_LARGE) !== 0 && (row + 1 >= tables.folioCount || behind < tables.headPfn[row + 1]!)) behind++;
+  const entryLevel = (kind & FRAME_KIND_MASK) === KIND_HUGETLB ? LEVEL_PMD : level;
+  for (let i = 0; i < repeat; i++) {
+    list.reserve(EVENT_WORDS);
+    const { words, length } = list;
+    words[length] = row;
+    words[length + 1] = pfn - head;
+    words[length + 2] = behind - pfn;
+    words[length + 3] = entryLevel;
+    words[length + 4] = vma;
+    words[length + 5] = mm;
+    list.length += EVENT_WORDS;
+  }
+  return behind;
+}
+
+function blocksWithFolios(tables: PassTables): Uint8Array {
+  const blocks = new Uint8Array(Math.ceil(tables.frameCount / HPAGE_PMD_NR));
+  for (let pfn = 0; pfn < tables.frameCount; pfn++) {
+    if ((tables.kind[pfn]! & FRAME_LARGE) !== 0) {
+      const block = Math.floor(pfn / HPAGE_PMD_NR);
+      blocks[block] = 1;
+      pfn = (block + 1) * HPAGE_PMD_NR - 1;
+    }
+  }
+  return blocks;
+}
+
+/** Attributes of entries within a histogram: index = class * ATTRIBUTES + attribute bits. */
+export const ATTRIBUTES = 16;
+/** pagemap said PM_MMAP_EXCLUSIVE. */
+export const ATTRIBUTE_EXCLUSIVE = 1;
+/** pagemap said FILE. */
+export const ATTRIBUTE_FILE = 2;
+/** The entry is a PMD. */
+export const ATTRIBUTE_PMD = 4;
+/** Not pages of their own: a PMD entry's 512 pages, filed under the class of its first page (kernel-facts 3.7). */
+export const ATTRIBUTE_PMD_HEAD = 8;
+
+/** Histograms of VMAs: triples (vma, class * ATTRIBUTES + attributes, pages); and swap-type entries. */
+export interface Histograms {
+  readonly triples: Int32Array;
+  /** Quadruples (vma, frame low word, pages, bits) of entries that are not present. */
+  readonly swap: Int32Array;
+}
+
+/** Counts pages by class, VMA by VMA, in the order of the runs. */
+export function collectHistograms(
+  runs: RunBlocks,
+  tables: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount">,
+  classOfFrame: Int32Array,
+  classCount: number,
+): Histograms {
+  const pass = new HistogramPass(classOfFrame, classCount, tables.frameCount);
+  runs.forEachBlock((block, count) => {
+    for (let at = 0; at < count; at++) {
+      const vma = block[VMA_AT + at]!;
+      if (tables.mmAlive[tables.mmOfVma[vma]!] === 0) continue;
+      if (vma !== pass.vma) pass.turn(vma);
+      pass.addRun(block, at);
+    }
+  });
+  pass.turn(-1);
+  return { triples: pass.triples.finished(), swap: pass.swap.finished() };
+}
+
+const PAGES_PER_TRIPLE_MAX = 2 ** 30;
+
+class HistogramPass {
+  vma = -1;
+  readonly triples = new WordList();
+  readonly swap = new WordList();
+  private readonly pages: Int32Array;
+  private readonly touched: Int32Array;
+  private touchedCount = 0;
+  private readonly classOfFrame: Int32Array;
+  private readonly frameCount: number;
+
+  constructor(classOfFrame: Int32Array, classCount: number, frameCount: number) {
+    this.classOfFrame = classOfFrame;
+    this.frameCount = frameCount;
+    this.pages = new Int32Array(classCount * ATTRIBUTES);
+    this.touched = new Int32Array(classCount * ATTRIBUTES);
+  }
+
+  /** Ends the current VMA and begins another. */
+  turn(vma: number): void {
+    const { pages, touched, triples } = this;
+    triples.reserve(3 * this.touchedCount);
+    for (let i = 0; i < this.touchedCount; i++) {
+      const index = touched[i]!;
+      triples.words[triples.length] = this.vma;
+      triples.words[triples.length + 1] = index;
+      triples.words[triples.length + 2] = pages[index]!;
+      triples.length += 3;
+      pages[index] = 0;
+    }
+    this.touchedCount = 0;
+    this.vma = vma;
+  }
+
+  addRun(block: Int32Array, at: number): void {
+    const bits = block[BITS_AT + at]!;
+    const pages = block[PAGES_AT + at]!;
+    const frame = block[FRAME_AT + 2 * at]!;
+    if ((bits & RUN_PRESENT) === 0) {
+      this.addSwap(frame, pages, bits);
+      return;
+    }
+    const step = block[STEP_AT + at]!;
+    const lowest = step < 0 ? (frame >>> 0) - pages + 1 : frame >>> 0;
+    const pmd = bits >>> RUN_LEVEL_SHIFT === LEVEL_PMD;
+    const attributes =
+      ((bits & RUN_EXCLUSIVE) !== 0 ? ATTRIBUTE_EXCLUSIVE : 0) |
+      ((bits & RUN_FILE) !== 0 ? ATTRIBUTE_FILE : 0) |
+      (pmd ? ATTRIBUTE_PMD : 0);
+    if (block[FRAME_AT + 2 * at + 1] !== 0 || lowest + pages > this.frameCount) {
+      this.add(attributes, pages);
+      return;
+    }
+    if (step === 0) {
+      this.add(this.classOfFrame[lowest]! * ATTRIBUTES + attributes, pages);
+      return;
+    }
+    this.addFrames(lowest, lowest + pages, attributes);
+    if (!pmd) return;
+    for (let pfn = lowest; pfn < lowest + pages; pfn += HPAGE_PMD_NR) {
+      this.add(this.classOfFrame[pfn]! * ATTRIBUTES + (attributes | ATTRIBUTE_PMD_HEAD), HPAGE_PMD_NR);
+    }
+  }
+
+  private addFrames(from: number, end: number, attributes: number): void {
+    const { classOfFrame } = this;
+    let since = from;
+    let current = classOfFrame[from]!;
+    for (let pfn = from + 1; pfn < end; pfn++) {
+      const next = classOfFrame[pfn]!;
+      if (next === current) continue;
+      this.add(current * ATTRIBUTES + attributes, pfn - since);
+      current = next;
+      since = pfn;
+    }
+    this.add(current * ATTRIBUTES + attributes, end - since);
+  }
+
+  private add(index: number, pages: number): void {
+    if (this.pages[index] === 0) this.touched[this.touchedCount++] = index;
+    // A VMA of terabytes is filed in several triples rather than overflow one.
+    if ((this.pages[index]! += pages) > PAGES_PER_TRIPLE_MAX) this.turn(this.vma);
+  }
+
+  private addSwap(frame: number, pages: number, bits: number): void {
+    const { swap } = this;
+    swap.reserve(4);
+    swap.words[swap.length] = this.vma;
+    swap.words[swap.length + 1] = frame;
+    swap.words[swap.length + 2] = pages;
+    swap.words[swap.length + 3] = bits;
+    swap.length += 4;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * What the orchestrating thread and the reader threads say to each other.
+ */
+import type { FoundFolios } from "./folio-scan.ts";
+import type { MappingPartOptions, StoredGroup } from "./mapping-part.ts";
+import type { ReaderTotals } from "./pagemap-reader.ts";
+import type { ReadPlan, VmaRanges } from "./read-plan.ts";
+import type { RereadRequest, RereadResult } from "./reread-frames.ts";
+import type { Histograms, PassTables } from "./run-passes.ts";
+
+export type WorkerRequest =
+  | { readonly type: "open"; readonly part: MappingPartOptions | undefined; readonly keepPart: boolean }
+  | {
+      readonly type: "read";
+      readonly plan: ReadPlan;
+      readonly vmas: VmaRanges;
+      readonly difference: Int32Array<SharedArrayBuffer>;
+      readonly useSystemCalls: boolean;
+    }
+  | {
+      readonly type: "load";
+      readonly groups: readonly StoredGroup[];
+      readonly difference: Int32Array<SharedArrayBuffer>;
+      readonly mmOfVma: Int32Array;
+      readonly mmAlive: Uint8Array;
+    }
+  | {
+      readonly type: "countEnded";
+      readonly difference: Int32Array<SharedArrayBuffer>;
+      readonly mmOfVma: Int32Array;
+      readonly mmEnded: Uint8Array;
+    }
+  | {
+      readonly type: "scanFolios";
+      readonly fd: number;
+      /** Pairs: first frame, frames. */
+      readonly windows: Float64Array;
+      readonly mapcount: Int32Array<SharedArrayBuffer>;
+      readonly kind: Uint8Array<SharedArrayBuffer>;
+      readonly ksmBitMeansKsm: boolean;
+      readonly wantSmall: boolean;
+    }
+  | ({ readonly type: "reread" } & RereadRequest)
+  | { readonly type: "events"; readonly tables: PassTables }
+  | {
+      readonly type: "histograms";
+      readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount">;
+      readonly classOfFrame: Int32Array<SharedArrayBuffer>;
+      readonly classCount: number;
+    }
+  | { readonly type: "finish" };
+
+export type WorkerReply =
+  | { readonly type: "opened" }
+  | { readonly type: "read"; readonly totals: ReaderTotals }
+  | { readonly type: "loaded"; readonly outside: number }
+  | { readonly type: "countedEnded" }
+  | { readonly type: "folios"; readonly found: FoundFolios }
+  | ({ readonly type: "reread" } & RereadResult)
+  | { readonly type: "events"; readonly events: Int32Array }
+  | { readonly type: "histograms"; readonly histograms: Histograms }
+  | { readonly type: "finished"; readonly rows: number }
+  | { readonly type: "failed"; readonly message: string; readonly code: string | undefined; readonly stack: string };

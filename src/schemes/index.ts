@@ -1,0 +1,2 @@
+export * from "./scheme.ts";
+export { SCHEMES, findScheme } from "./registry.ts";

@@ -1,0 +1,97 @@
+/**
+ * Two owner slots and the shared bit: "I have it mapped, does anybody else?" in constant state (Hildenbrand, Linux 6.15).
+ *
+ * A large folio keeps its total number of entries, two (mm id, entries) slots and one bit. Invariants at rest
+ * (kernel-facts 2.2): a slot is free exactly when its count is zero; the slots' sum never exceeds the total; the bit
+ * clear and the folio mapped means that one slot has all entries, so "exclusive" is never wrong. The bit set may be
+ * stale: a third mm, which got no slot, can outlive both owners (kernel-facts 2.5).
+ *
+ * Counts here are natural numbers; the kernel stores them minus one. All steps of one call are one critical section of
+ * the kernel's bit spinlock.
+ */
+import type { FolioColumns } from "../kernel/index.ts";
+import { KIND_HUGETLB, OBSERVED_EXCLUSIVE, OBSERVED_UNKNOWN } from "../kernel/index.ts";
+import { type Answer, EITHER, NO, YES } from "./scheme.ts";
+
+const NO_OWNER = -1;
+
+/** The slots of `count` folios. */
+export class OwnerSlots {
+  /** Page-table entries mapping any part (the kernel's _large_mapcount + 1). */
+  readonly entries: Int32Array;
+  readonly ownerA: Int32Array;
+  readonly ownerB: Int32Array;
+  readonly entriesA: Int32Array;
+  readonly entriesB: Int32Array;
+  readonly sharedBit: Uint8Array;
+
+  constructor(count: number) {
+    this.entries = new Int32Array(count);
+    this.ownerA = new Int32Array(count).fill(NO_OWNER);
+    this.ownerB = new Int32Array(count).fill(NO_OWNER);
+    this.entriesA = new Int32Array(count);
+    this.entriesB = new Int32Array(count);
+    this.sharedBit = new Uint8Array(count);
+  }
+
+  /** folio_add_return_large_mapcount: n entries of `mm` appear; returns the new total. */
+  add(folio: number, n: number, mm: number): number {
+    const total = (this.entries[folio]! += n);
+    if (this.ownerA[folio] === mm) this.entriesA[folio]! += n;
+    else if (this.ownerB[folio] === mm) this.entriesB[folio]! += n;
+    else if (this.ownerA[folio] === NO_OWNER) {
+      this.ownerA[folio] = mm;
+      this.entriesA[folio] = n;
+      if (total !== n) this.sharedBit[folio] = 1;
+    } else if (this.ownerB[folio] === NO_OWNER) {
+      this.ownerB[folio] = mm;
+      this.entriesB[folio] = n;
+      this.sharedBit[folio] = 1;
+    }
+    return total;
+  }
+
+  /** folio_sub_return_large_mapcount: n entries of `mm` disappear; returns the new total. */
+  subtract(folio: number, n: number, mm: number): number {
+    const total = (this.entries[folio]! -= n);
+    if (this.ownerA[folio] === mm) {
+      // A slot that still has entries ends the call: the bit is not looked at again.
+      if ((this.entriesA[folio]! -= n) > 0) return total;
+      this.entriesA[folio] = 0;
+      this.ownerA[folio] = NO_OWNER;
+    } else if (this.ownerB[folio] === mm) {
+      if ((this.entriesB[folio]! -= n) > 0) return total;
+      this.entriesB[folio] = 0;
+      this.ownerB[folio] = NO_OWNER;
+    }
+    if (this.entriesA[folio] === total || this.entriesB[folio] === total) this.sharedBit[folio] = 0;
+    return total;
+  }
+
+  /** folio_maybe_mapped_shared of a large folio: one entry is never shared, whatever the bit says. */
+  maybeMappedShared(folio: number): Answer {
+    if (this.entries[folio]! <= 1) return NO;
+    return this.sharedBit[folio] === 1 ? YES : NO;
+  }
+}
+
+/**
+ * What folio_maybe_mapped_shared may answer about a large folio at rest: every value that some history could have left
+ * (docs/history.md has the argument; owner-slots.test.ts searches all short histories).
+ *
+ * - two address spaces: the bit is set, because a clear bit means that one slot has all entries;
+ * - one entry: not shared, whatever the bit;
+ * - one address space with more entries: both values, unless its head page is exclusively its own. Exclusiveness was
+ *   given when this mm owned all entries and had a slot; it never lost that slot since, so whoever came and went, the
+ *   last to go cleared the bit.
+ */
+export function sharedAtRest(folios: FolioColumns, row: number): Answer {
+  const observed = folios.observed[row]!;
+  if (observed !== OBSERVED_UNKNOWN) return observed === OBSERVED_EXCLUSIVE ? NO : YES;
+  const entries = folios.entries[row]!;
+  const outside = folios.mappedOutside[row]!;
+  if (folios.kind[row] === KIND_HUGETLB) return entries + outside > 1 ? YES : NO;
+  if (folios.mmCount[row]! + (outside > 0 ? 1 : 0) >= 2) return YES;
+  if (entries + outside <= 1) return NO;
+  return folios.headExclusive[row] === 1 ? NO : EITHER;
+}
