@@ -4,7 +4,6 @@
  */
 import type { FolioColumns, MapsVma, ProcRefusal } from "../kernel/index.ts";
 import type { FrameTable } from "./frame-table.ts";
-import type { VmaRanges } from "./read-plan.ts";
 import type { Histograms } from "./run-passes.ts";
 
 /** One size's THP settings in sysfs, as printed: "madvise", "inherit", ... */
@@ -110,6 +109,8 @@ export interface ReadingCost {
   /** Entries whose frame lies outside kpageflags (device memory): in Rss, without a mapcount. */
   readonly entriesBeyondFrames: number;
   readonly foliosTorn: number;
+  /** Milliseconds by phase of the reading, in their order. */
+  readonly phasesMs: Readonly<Record<string, number>>;
   readonly elapsedMs: number;
   readonly threads: number;
 }
@@ -119,7 +120,6 @@ export interface Capture {
   readonly machine: Machine;
   readonly processes: readonly CapturedProcess[];
   readonly vmas: readonly MapsVma[];
-  readonly ranges: VmaRanges;
   /** Row of the mm of each VMA. */
   readonly mmOfVma: Int32Array;
   /** 1 where the mm was read to its end. */

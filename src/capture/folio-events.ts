@@ -6,12 +6,12 @@
  */
 import { type FolioColumns, KIND_HUGETLB, type Level, entriesOfBatch } from "../kernel/index.ts";
 import type { FrameTable } from "./frame-table.ts";
-import type { ReaderThreads } from "./reader-threads.ts";
+import type { Readers } from "./readers.ts";
 import { EVENT_WORDS, type PassTables } from "./run-passes.ts";
 
 /** Collects the events of all threads and fills the columns that count entries. O(events). */
 export async function addEvents(
-  threads: ReaderThreads,
+  threads: Readers,
   tables: PassTables,
   folios: FolioColumns,
 ): Promise<void> {

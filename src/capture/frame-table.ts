@@ -13,6 +13,8 @@ export const FRAME_LARGE = 0x08;
 /** The frame's mappings were counted by the kernel differently, twice (see mapcount-check.ts). */
 export const FRAME_DISAGREES = 0x10;
 
+const BLOCK_SHIFT = 9;
+
 /** Tables over all frames of the machine. */
 export interface FrameTable {
   /** Frames: PFNs below this are covered. */
@@ -20,64 +22,80 @@ export interface FrameTable {
   /** Page-table entries found that map the frame. */
   readonly mapcount: Int32Array<SharedArrayBuffer>;
   readonly kind: Uint8Array<SharedArrayBuffer>;
+  /** For each block of 512 frames whether any is mapped. */
+  readonly blockMapped: Uint8Array;
   /** For each block of 512 frames the first row of FolioColumns whose folio ends behind the block's start; and 1 more. */
   readonly blockFirstFolio: Int32Array<SharedArrayBuffer>;
 }
 
-/** Tables for `frameCount` frames, all zero. `mapcount` may be a finished difference table. */
-export function createFrameTable(frameCount: number, mapcount: Int32Array<SharedArrayBuffer>): FrameTable {
-  const blocks = Math.ceil(frameCount / HPAGE_PMD_NR);
+/** A difference table over frames and the blocks of 512 frames in which it is not zero. */
+export interface FrameDifference {
+  /** One longer than the frames. */
+  readonly table: Int32Array<SharedArrayBuffer>;
+  readonly touched: Uint8Array<SharedArrayBuffer>;
+}
+
+/** An empty difference table for `frameCount` frames. */
+export function createDifference(frameCount: number): FrameDifference {
   return {
-    frameCount,
-    mapcount,
-    kind: new Uint8Array(new SharedArrayBuffer(Math.max(1, frameCount))),
-    blockFirstFolio: new Int32Array(new SharedArrayBuffer((blocks + 1) * 4)),
+    table: new Int32Array(new SharedArrayBuffer((frameCount + 1) * 4)),
+    touched: new Uint8Array(new SharedArrayBuffer((frameCount >>> BLOCK_SHIFT) + 1)),
   };
 }
 
-/** A difference table for `frameCount` frames. */
-export function createDifference(frameCount: number): Int32Array<SharedArrayBuffer> {
-  return new Int32Array(new SharedArrayBuffer((frameCount + 1) * 4));
-}
-
 /**
- * Counts a run of present entries in a difference table: `sign` 1 when it appears, -1 when it is taken back.
- * `frame` is the run's first frame; returns false, and counts nothing, if the run leaves the table. O(1).
+ * Counts a run of present entries: `sign` 1 when it appears, -1 when it is taken back. `frame` is the run's first frame;
+ * returns false, and counts nothing, if the run leaves the table. O(1).
  */
-export function countRun(difference: Int32Array, frame: number, pages: number, step: number, sign: 1 | -1): boolean {
+export function countRun(difference: FrameDifference, frame: number, pages: number, step: number, sign: 1 | -1): boolean {
+  const { table, touched } = difference;
   const lowest = step < 0 ? frame - pages + 1 : frame;
   const behind = step === 0 ? frame + 1 : lowest + pages;
-  if (behind >= difference.length) return false;
+  if (behind >= table.length) return false;
   const weight = step === 0 ? pages * sign : sign;
-  difference[lowest]! += weight;
-  difference[behind]! -= weight;
+  table[lowest]! += weight;
+  table[behind]! -= weight;
+  touched[lowest >>> BLOCK_SHIFT] = 1;
+  touched[behind >>> BLOCK_SHIFT] = 1;
   return true;
 }
 
 /**
- * Adds the difference tables into the first one and turns it into mapcounts (one prefix sum).
- * Returns, for each block of 512 frames, whether any frame of it is mapped. O(frames).
+ * Adds all difference tables into the first one and turns that into the table of mapcounts (one prefix sum over the
+ * blocks that any table touches or a run spans).
  */
-export function sumDifferences(tables: readonly Int32Array[], frameCount: number): Uint8Array {
-  const target = tables[0]!;
+export function sumDifferences(differences: readonly FrameDifference[], frameCount: number): FrameTable {
+  const mapcount = differences[0]!.table;
+  const others = differences.slice(1);
   const blockMapped = new Uint8Array(Math.ceil(frameCount / HPAGE_PMD_NR));
-  for (const table of tables.slice(1)) addInto(target, table, frameCount);
   let sum = 0;
   for (let block = 0; block < blockMapped.length; block++) {
-    const end = Math.min(frameCount, (block + 1) * HPAGE_PMD_NR);
+    const start = block * HPAGE_PMD_NR;
+    const end = Math.min(frameCount, start + HPAGE_PMD_NR);
+    const touching = others.filter(({ touched }) => touched[block] === 1);
+    if (touching.length === 0 && differences[0]!.touched[block] === 0) {
+      if (sum === 0) continue;
+      mapcount.fill(sum, start, end);
+      blockMapped[block] = 1;
+      continue;
+    }
+    for (const { table } of touching) for (let pfn = start; pfn < end; pfn++) mapcount[pfn]! += table[pfn]!;
     let any = 0;
-    for (let pfn = block * HPAGE_PMD_NR; pfn < end; pfn++) {
-      sum = (sum + target[pfn]!) | 0;
-      target[pfn] = sum;
+    for (let pfn = start; pfn < end; pfn++) {
+      sum = (sum + mapcount[pfn]!) | 0;
+      mapcount[pfn] = sum;
       any |= sum;
     }
     blockMapped[block] = any === 0 ? 0 : 1;
   }
-  return blockMapped;
-}
-
-function addInto(target: Int32Array, table: Int32Array, frameCount: number): void {
-  for (let pfn = 0; pfn < frameCount; pfn++) target[pfn] = (target[pfn]! + table[pfn]!) | 0;
+  mapcount[frameCount] = 0;
+  return {
+    frameCount,
+    mapcount,
+    kind: new Uint8Array(new SharedArrayBuffer(Math.max(1, frameCount))),
+    blockMapped,
+    blockFirstFolio: new Int32Array(new SharedArrayBuffer((blockMapped.length + 1) * 4)),
+  };
 }
 
 /** Fills the block index from folios sorted by head. */

@@ -1,32 +1,26 @@
 /**
  * Captures the running machine: lists, reads, counts, finds folios, checks against the kernel's own counts.
  *
- * The order matters. Processes are listed and opened first; page tables are read by all threads at once; only then are
- * the flags of the frames found mapped read, so that no frame is looked at in vain; last, kpagecount is compared and what
- * differs is read again. The capture carries when each of this began and ended: it is not a snapshot.
+ * The order matters. Page tables are read by all threads while processes are still being listed; only then are the flags
+ * of the frames found mapped read, so that no frame is looked at in vain; last, kpagecount is compared and what differs
+ * is read again. The capture carries when this began and ended: it is not a snapshot.
  */
 import { closeSync, openSync } from "node:fs";
 import os from "node:os";
-import { FolioColumns, type FolioKind, HPAGE_PMD_NR, type MapsVma } from "../kernel/index.ts";
-import type { Agreement, Capture, CapturedProcess, Machine, ReadingCost } from "./capture.ts";
+import { FolioColumns, type FolioKind, HPAGE_PMD_NR } from "../kernel/index.ts";
+import type { Agreement, Capture, Machine, ReadingCost } from "./capture.ts";
+import { addEvents, countMappedPages } from "./folio-events.ts";
 import type { FoundFolios, SmallFrameRuns } from "./folio-scan.ts";
-import { type FrameTable, createDifference, createFrameTable, indexFolios, sumDifferences } from "./frame-table.ts";
-import { loadSystemCalls } from "./ioctl.ts";
+import { type FrameDifference, type FrameTable, createDifference, indexFolios, sumDifferences } from "./frame-table.ts";
+import { type SystemCalls, loadSystemCalls } from "./ioctl.ts";
 import { findFrameCount, readMachine, readMeminfo } from "./machine.ts";
 import { checkMapcounts } from "./mapcount-check.ts";
-import {
-  type OpenedProcess,
-  describeProcess,
-  findSharedAddressSpaces,
-  listPids,
-  openProcess,
-  readUserNames,
-} from "./process-list.ts";
+import type { StoredGroup } from "./mapping-part.ts";
 import type { ReaderTotals } from "./pagemap-reader.ts";
 import { type CaptureProgress, watchProgress } from "./progress.ts";
-import { ReaderThreads } from "./reader-threads.ts";
-import { ITEM_DONE, ITEM_ENDED, type ReadPlan, type VmaRanges, createVmaRanges, planReading } from "./read-plan.ts";
-import { addEvents, countMappedPages } from "./folio-events.ts";
+import { ITEM_DONE, type ReadPlan, closePlan, createReadPlan, publishedItems } from "./read-plan.ts";
+import { Readers } from "./readers.ts";
+import { type ProcessFilter, Roster } from "./roster.ts";
 import type { PassTables } from "./run-passes.ts";
 
 /** Why a capture of the machine cannot be taken at all, in one sentence. */
@@ -40,8 +34,8 @@ export class CannotCapture extends Error {
 /** What to capture, and how. */
 export interface LiveCaptureOptions {
   /** Which processes; all if absent. */
-  readonly select?: (process: OpenedProcess) => boolean;
-  /** Compare every mapped frame with kpagecount instead of a sample. */
+  readonly select?: ProcessFilter;
+  /** Compare every mapped frame with kpagecount instead of a sample. Always done when not all processes are read. */
   readonly checkEveryFrame?: boolean;
   /** Reader threads; the default is one a processor, at most 4. */
   readonly threads?: number;
@@ -49,52 +43,58 @@ export interface LiveCaptureOptions {
   readonly mappingsPath: (thread: number) => string;
   /** The runs are the product: every block is written. */
   readonly keepMappings: boolean;
-  readonly createdBy: string;
   readonly onProgress?: (progress: CaptureProgress) => void;
-  /** Called after processes are chosen and before they are read, and again after (--freeze). */
-  readonly freeze?: (pids: readonly number[]) => () => void;
   readonly signal?: AbortSignal;
 }
 
-/** A live capture also knows the flags of small frames, for the capture file. */
+/** A live capture also knows the flags of folios and small frames, for the capture file. */
 export interface LiveCapture extends Capture {
   readonly smallFrames: SmallFrameRuns;
   readonly folioFlags: { readonly low: Int32Array; readonly high: Int32Array };
-  /** Ends the mappings files; returns rows by thread. */
-  finishMappings(): Promise<number[]>;
+  /** Ends the writing of runs; returns each thread's row groups. */
+  finishMappings(): Promise<(readonly StoredGroup[])[]>;
 }
 
-interface Listed {
-  readonly opened: readonly OpenedProcess[];
-  readonly processes: CapturedProcess[];
-  readonly vmas: MapsVma[];
-  readonly ranges: VmaRanges;
-  readonly mmOfVma: Int32Array;
+/** What one capture has in hand while it is taken. */
+interface Reading {
+  readonly options: LiveCaptureOptions;
+  readonly started: number;
+  readonly flagsFd: number;
+  readonly threads: Readers;
   readonly plan: ReadPlan;
-  /** Open pagemap of each mm. */
-  readonly fdOfMm: Int32Array;
+  readonly calls: SystemCalls | undefined;
+  readonly notes: string[];
+  readonly phasesMs: Record<string, number>;
+  /** Names the phase that just ended. */
+  readonly phase: (name: string) => void;
 }
 
 /** Takes a capture. Throws CannotCapture where the machine cannot be read at all. */
 export async function captureLive(options: LiveCaptureOptions): Promise<LiveCapture> {
   const started = performance.now();
   const flagsFd = openKpageflags();
-  const threadCount = options.threads ?? Math.max(1, Math.min(4, os.availableParallelism()));
-  const threads = new ReaderThreads(threadCount);
+  const threads = new Readers(options.threads ?? Math.max(1, Math.min(4, os.availableParallelism())));
+  const notes: string[] = [];
+  const loaded = loadSystemCalls();
+  if ("missing" in loaded) notes.push(withoutSystemCalls(loaded.missing));
+  const phasesMs: Record<string, number> = {};
+  let phaseBegan = started;
   try {
-    const frameCount = findFrameCount(flagsFd);
-    const machine = readMachine(frameCount);
-    const notes: string[] = [];
-    const loaded = loadSystemCalls();
-    const calls = "calls" in loaded ? loaded.calls : undefined;
-    if ("missing" in loaded) notes.push(withoutSystemCalls(loaded.missing));
-    const listed = listProcesses(options, calls);
-    const thaw = options.freeze?.(listed.processes.filter(({ state }) => state === "complete").map(({ pid }) => pid));
-    try {
-      return await readAll({ options, started, flagsFd, threads, machine, notes, listed, hasCalls: calls !== undefined });
-    } finally {
-      thaw?.();
-    }
+    return await readAll({
+      options,
+      started,
+      flagsFd,
+      threads,
+      notes,
+      phasesMs,
+      plan: createReadPlan(),
+      calls: "calls" in loaded ? loaded.calls : undefined,
+      phase(name) {
+        const now = performance.now();
+        phasesMs[name] = now - phaseBegan;
+        phaseBegan = now;
+      },
+    });
   } catch (error) {
     closeSync(flagsFd);
     await threads.stop();
@@ -125,169 +125,119 @@ function openKpageflags(): number {
   }
 }
 
-function listProcesses(options: LiveCaptureOptions, calls: Parameters<typeof findSharedAddressSpaces>[1]): Listed {
-  const opened: OpenedProcess[] = [];
-  for (const pid of listPids()) {
-    if (pid === process.pid) continue;
-    const candidate = openProcess(pid);
-    if (candidate === undefined) continue;
-    if (options.select?.(candidate) ?? true) opened.push(candidate);
-    else if (candidate.pagemapFd >= 0) closeSync(candidate.pagemapFd);
-  }
-  const own = openProcess(process.pid);
-  if (own !== undefined && (options.select?.(own) ?? true)) opened.push(own);
-  return arrange(opened, findSharedAddressSpaces(opened, calls));
-}
-
-/** Gives every address space a row, its VMAs consecutive rows, and plans the reading. */
-function arrange(opened: readonly OpenedProcess[], sharesWith: Int32Array): Listed {
-  const userNameOf = readUserNames();
-  const vmas: MapsVma[] = [];
-  const mmOfVma: number[] = [];
-  const fds: number[] = [];
-  const processes: CapturedProcess[] = [];
-  const rowOf: { mm: number; firstVma: number; endVma: number }[] = [];
-  for (const [index, process] of opened.entries()) {
-    const owner = sharesWith[index]!;
-    const refused = process.refusal !== null;
-    if (owner !== index) rowOf.push(rowOf[owner]!);
-    else if (refused) rowOf.push({ mm: -1, firstVma: 0, endVma: 0 });
-    else {
-      rowOf.push({ mm: fds.length, firstVma: vmas.length, endVma: vmas.length + process.vmas.length });
-      for (const vma of process.vmas) {
-        vmas.push(vma);
-        mmOfVma.push(fds.length);
-      }
-      fds.push(process.pagemapFd);
-    }
-    const state = refused ? "refused" : owner === index ? "complete" : "shares-mm";
-    processes.push(describeProcess(process, { state, ...rowOf[index]! }, userNameOf));
-  }
-  const ranges = createVmaRanges(vmas.length);
-  for (const [row, vma] of vmas.entries()) {
-    ranges.startPage[row] = vma.startPage;
-    ranges.endPage[row] = vma.endPage;
-  }
-  const planned = rowOf
-    .filter(({ mm }, index) => mm >= 0 && sharesWith[index] === index)
-    .map(({ mm, firstVma, endVma }) => ({ mm, fd: fds[mm]!, firstVma, endVma }));
-  return {
-    opened,
-    processes,
-    vmas,
-    ranges,
-    mmOfVma: Int32Array.from(mmOfVma),
-    plan: planReading(planned, ranges),
-    fdOfMm: Int32Array.from(fds),
-  };
-}
-
-interface Reading {
-  readonly options: LiveCaptureOptions;
-  readonly started: number;
-  readonly flagsFd: number;
-  readonly threads: ReaderThreads;
-  readonly machine: Machine;
-  readonly notes: string[];
-  readonly listed: Listed;
-  readonly hasCalls: boolean;
-}
-
 async function readAll(reading: Reading): Promise<LiveCapture> {
-  const { options, threads, machine, listed, flagsFd } = reading;
-  const { frameCount } = machine;
-  const stopWatching = watchProgress(listed.plan, options.onProgress);
+  const { options, threads, flagsFd, plan } = reading;
+  const frameCount = findFrameCount(flagsFd);
   const differences = Array.from({ length: threads.count }, () => createDifference(frameCount));
-  await threads.askAll(
-    (index) => ({
-      type: "open",
-      part: { path: options.mappingsPath(index), createdBy: options.createdBy },
-      keepPart: options.keepMappings,
-    }),
-    "opened",
-  );
-  const totals = await threads.askAll(
-    (index) => ({
-      type: "read",
-      plan: listed.plan,
-      vmas: listed.ranges,
-      difference: differences[index]!,
-      useSystemCalls: reading.hasCalls,
-    }),
-    "read",
-  );
+  const roster = new Roster(plan, options.select, reading.calls);
+  const stopWatching = watchProgress(plan, options.onProgress);
+  const listed = listMachine(reading, roster, frameCount);
+  const totals = await readPlan(reading, differences, listed.then(() => undefined));
+  const machine = await listed;
   stopWatching();
+  reading.phase("read");
   options.signal?.throwIfAborted();
-  const mmAlive = await settleProcesses(threads, listed, differences);
-  const blockMapped = sumDifferences(differences, frameCount);
-  const frames = createFrameTable(frameCount, differences[0]!);
-  const scanned = await scanFolios(threads, frames, blockMapped, {
-    flagsFd,
-    ksmBitMeansKsm: machine.ksmPagesShared > 0,
-    wantSmall: options.keepMappings,
-  });
+  const mmOfVma = Int32Array.from(roster.mmOfVma);
+  const mmAlive = await settleProcesses(reading, roster, mmOfVma, differences);
+  const frames = sumDifferences(differences, frameCount);
+  reading.phase("sum");
+  const scanned = await scanFolios(reading, frames, machine.ksmPagesShared > 0);
   const folios = collectFolios(scanned);
   indexFolios(frames, folios.columns);
-  const tables = passTables(listed, mmAlive, frames, folios.columns);
+  reading.phase("scan");
+  const tables = passTables(mmOfVma, mmAlive, frames, folios.columns);
   await addEvents(threads, tables, folios.columns);
+  reading.phase("events");
   const checked = await checkMapcounts({
     threads,
     frames,
-    blockMapped,
-    mmOfVma: listed.mmOfVma,
-    fdOfMm: listed.fdOfMm,
+    mmOfVma,
+    fdOfMm: Int32Array.from(roster.fdOfMm),
     mmAlive,
     machine,
     folios: folios.columns,
     everyFrame: options.checkEveryFrame === true || options.select !== undefined,
   });
   countMappedPages(frames, folios.columns);
+  reading.phase("check");
   options.signal?.throwIfAborted();
-  for (const fd of listed.fdOfMm) closeSync(fd);
-  for (const { pagemapFd } of listed.opened.filter((_, i) => listed.processes[i]!.state === "shares-mm")) closeSync(pagemapFd);
-  return finishCapture(reading, { totals, scanned, folios, frames, mmAlive, checked, tables });
+  roster.close();
+  return finishCapture(reading, { roster, machine, totals, scanned, folios, frames, mmOfVma, mmAlive, checked, tables });
+}
+
+/** Lists the processes, twice, and closes the plan. The readers are at work from the first process on. */
+async function listMachine(reading: Reading, roster: Roster, frameCount: number): Promise<Machine> {
+  // The request to the other readers goes out first.
+  await Promise.resolve();
+  try {
+    roster.list();
+    const machine = readMachine(frameCount);
+    roster.list();
+    reading.phase("list");
+    return machine;
+  } finally {
+    closePlan(reading.plan);
+  }
+}
+
+/** Lets all readers read the plan as it grows, this thread from when it is complete. */
+async function readPlan(
+  { threads, options, plan, calls }: Reading,
+  differences: readonly FrameDifference[],
+  listed: Promise<void>,
+): Promise<ReaderTotals[]> {
+  const replies = await threads.askAll(
+    (index) => ({
+      type: "read",
+      plan,
+      difference: differences[index]!,
+      useSystemCalls: calls !== undefined,
+      partPath: options.mappingsPath(index),
+      keepPart: options.keepMappings,
+    }),
+    "read",
+    listed,
+  );
+  return replies.map(({ totals }) => totals);
 }
 
 /** Decides which address spaces were read to the end; takes back the counts of the others. */
 async function settleProcesses(
-  threads: ReaderThreads,
-  listed: Listed,
-  differences: readonly Int32Array<SharedArrayBuffer>[],
+  { threads, plan }: Reading,
+  roster: Roster,
+  mmOfVma: Int32Array,
+  differences: readonly FrameDifference[],
 ): Promise<Uint8Array> {
-  const { plan, processes, fdOfMm } = listed;
-  const mmAlive = new Uint8Array(fdOfMm.length).fill(1);
-  for (let item = 0; item < plan.itemCount; item++) {
-    if (plan.status[item] !== ITEM_DONE) mmAlive[plan.mm[item]!] = 0;
+  const mmAlive = new Uint8Array(roster.fdOfMm.length).fill(1);
+  const items = publishedItems(plan);
+  for (let item = 0; item < items; item++) if (plan.status[item] !== ITEM_DONE) mmAlive[plan.mm[item]!] = 0;
+  const mmEnded = mmAlive.map((alive) => 1 - alive);
+  if (!mmEnded.includes(1)) return mmAlive;
+  for (const process of roster.processes) {
+    if (process.mm >= 0 && mmAlive[process.mm] === 0) process.state = "ended";
   }
-  const mmEnded = mmAlive.map((alive) => (alive === 1 ? 0 : 1));
-  if (mmEnded.includes(1)) {
-    for (const process of processes) {
-      if (process.mm >= 0 && mmAlive[process.mm] === 0) process.state = "ended";
-    }
-    await threads.askAll(
-      (index) => ({ type: "countEnded", difference: differences[index]!, mmOfVma: listed.mmOfVma, mmEnded }),
-      "countedEnded",
-    );
-  }
+  await threads.askAll(
+    (index) => ({ type: "countEnded", difference: differences[index]!, mmOfVma, mmEnded }),
+    "countedEnded",
+  );
   return mmAlive;
 }
 
 async function scanFolios(
-  threads: ReaderThreads,
+  { threads, options, flagsFd }: Reading,
   frames: FrameTable,
-  blockMapped: Uint8Array,
-  how: { flagsFd: number; ksmBitMeansKsm: boolean; wantSmall: boolean },
+  ksmBitMeansKsm: boolean,
 ): Promise<FoundFolios[]> {
-  const shares = windowsOf(blockMapped, frames.frameCount, threads.count);
+  const shares = windowsOf(frames.blockMapped, frames.frameCount, threads.count);
   const replies = await threads.askAll(
     (index) => ({
       type: "scanFolios",
-      fd: how.flagsFd,
+      fd: flagsFd,
       windows: shares[index]!,
       mapcount: frames.mapcount,
       kind: frames.kind,
-      ksmBitMeansKsm: how.ksmBitMeansKsm,
-      wantSmall: how.wantSmall,
+      ksmBitMeansKsm,
+      wantSmall: options.keepMappings,
     }),
     "folios",
   );
@@ -342,39 +292,44 @@ function collectFolios(scanned: readonly FoundFolios[]): CollectedFolios {
   return { columns, flagsLow, flagsHigh };
 }
 
-function passTables(listed: Listed, mmAlive: Uint8Array, frames: FrameTable, folios: FolioColumns): PassTables {
+function passTables(
+  mmOfVma: Int32Array,
+  mmAlive: Uint8Array,
+  frames: FrameTable,
+  folios: FolioColumns,
+): PassTables {
   return {
-    mmOfVma: listed.mmOfVma,
+    mmOfVma,
     mmAlive,
     frameCount: frames.frameCount,
     kind: frames.kind,
     blockFirstFolio: frames.blockFirstFolio,
     headPfn: folios.headPfn.slice(0, folios.count),
+    order: folios.order.slice(0, folios.count),
     folioCount: folios.count,
   };
 }
 
 interface Read {
-  readonly totals: readonly { readonly totals: ReaderTotals }[];
+  readonly roster: Roster;
+  readonly machine: Machine;
+  readonly totals: readonly ReaderTotals[];
   readonly scanned: readonly FoundFolios[];
   readonly folios: CollectedFolios;
   readonly frames: FrameTable;
+  readonly mmOfVma: Int32Array;
   readonly mmAlive: Uint8Array;
   readonly checked: { readonly agreement: Agreement; readonly bytesRead: number };
   readonly tables: PassTables;
 }
 
 function finishCapture(reading: Reading, read: Read): LiveCapture {
-  const { threads, listed, options, flagsFd } = reading;
-  const ended = listed.plan.status.subarray(0, listed.plan.itemCount).filter((status) => status === ITEM_ENDED).length;
-  if (ended > 0) reading.notes.push("Some processes ended while they were read; they are listed without figures.");
-  const machine: Machine = { ...reading.machine, endedAtMs: Date.now(), meminfo: readMeminfo() };
+  const { threads, options, flagsFd } = reading;
   return {
-    machine,
-    processes: listed.processes,
-    vmas: listed.vmas,
-    ranges: listed.ranges,
-    mmOfVma: listed.mmOfVma,
+    machine: { ...read.machine, endedAtMs: Date.now(), meminfo: readMeminfo() },
+    processes: read.roster.processes,
+    vmas: read.roster.vmas,
+    mmOfVma: read.mmOfVma,
     mmAlive: read.mmAlive,
     frames: read.frames,
     folios: read.folios.columns,
@@ -392,7 +347,7 @@ function finishCapture(reading: Reading, read: Read): LiveCapture {
       return replies.map(({ histograms }) => histograms);
     },
     async finishMappings() {
-      return (await threads.askAll(() => ({ type: "finish" }), "finished")).map(({ rows }) => rows);
+      return (await threads.askAll(() => ({ type: "finish" }), "finished")).map(({ groups }) => groups);
     },
     async close() {
       closeSync(flagsFd);
@@ -401,21 +356,22 @@ function finishCapture(reading: Reading, read: Read): LiveCapture {
   };
 }
 
-function costOf(reading: Reading, read: Read): ReadingCost {
-  const { listed, started, threads } = reading;
+function costOf({ plan, started, threads, phasesMs }: Reading, read: Read): ReadingCost {
   const sum = (pick: (totals: ReaderTotals) => number): number =>
-    read.totals.reduce((total, { totals }) => total + pick(totals), 0);
+    read.totals.reduce((total, totals) => total + pick(totals), 0);
+  const items = publishedItems(plan);
   return {
-    pagemapBytes: listed.plan.bytesRead.reduce((total, bytes) => total + bytes, 0),
+    pagemapBytes: plan.bytesRead.subarray(0, items).reduce((total, bytes) => total + bytes, 0),
     kpageflagsBytes: read.scanned.reduce((total, { bytesRead }) => total + bytesRead, 0),
     kpagecountBytes: read.checked.bytesRead,
     pagemapReads: sum((totals) => totals.reads),
     scans: sum((totals) => totals.scans),
-    longestScanMs: Math.max(...read.totals.map(({ totals }) => totals.longestScanMs)),
+    longestScanMs: Math.max(...read.totals.map(({ longestScanMs }) => longestScanMs)),
     entriesPresent: sum((totals) => totals.entriesPresent),
-    entriesNotPresent: sum((totals) => totals.entriesSwap),
+    entriesNotPresent: sum((totals) => totals.entriesNotPresent),
     entriesBeyondFrames: sum((totals) => totals.entriesBeyondFrames),
     foliosTorn: read.scanned.reduce((total, { torn }) => total + torn, 0),
+    phasesMs,
     elapsedMs: performance.now() - started,
     threads: threads.count,
   };

@@ -18,7 +18,7 @@ import {
 } from "../kernel/index.ts";
 import type { Agreement, Machine } from "./capture.ts";
 import { FRAME_DISAGREES, FRAME_KIND_MASK, FRAME_LARGE, type FrameTable, folioOfFrame } from "./frame-table.ts";
-import type { ReaderThreads } from "./reader-threads.ts";
+import type { Readers } from "./readers.ts";
 
 /** Blocks of 512 frames compared by default. */
 const SAMPLE_BLOCKS = 64;
@@ -28,9 +28,8 @@ const GAP_FRAMES = 128;
 
 /** What to compare. */
 export interface CheckOptions {
-  readonly threads: ReaderThreads;
+  readonly threads: Readers;
   readonly frames: FrameTable;
-  readonly blockMapped: Uint8Array;
   readonly mmOfVma: Int32Array;
   readonly fdOfMm: Int32Array;
   readonly mmAlive: Uint8Array;
@@ -51,7 +50,7 @@ export async function checkMapcounts(options: CheckOptions): Promise<{ agreement
   try {
     const reader = new KernelCounts(fd);
     const expected = expectedCounts(options);
-    const blocks = options.everyFrame ? undefined : sampleBlocks(options.blockMapped);
+    const blocks = options.everyFrame ? undefined : sampleBlocks(options.frames.blockMapped);
     const compared = compareOnce(options, reader, expected, blocks);
     const settled = await compareAgain(options, reader, expected, compared.differing);
     return {
@@ -125,10 +124,14 @@ function compareOnce(
   const wanted = (pfn: number): boolean =>
     mapcount[pfn] !== 0 &&
     (kind[pfn]! & FRAME_KIND_MASK) !== KIND_UNCOUNTED &&
-    (blocks === undefined || blocks[Math.floor(pfn / HPAGE_PMD_NR)] === 1);
+    (blocks === undefined || blocks[pfn >>> 9] === 1);
   const differing: number[] = [];
   let checked = 0;
   for (let pfn = 0; pfn < frameCount; ) {
+    if ((blocks ?? frames.blockMapped)[pfn >>> 9] === 0) {
+      pfn = ((pfn >>> 9) + 1) * HPAGE_PMD_NR;
+      continue;
+    }
     if (!wanted(pfn)) {
       pfn++;
       continue;

@@ -1,5 +1,5 @@
 /**
- * Reads one work item's pagemap and turns its entries into runs.
+ * Reads pagemaps, work item by work item, and turns their entries into runs.
  *
  * Dense memory is read straight through in 128 KiB pieces. After a piece without a single entry the reader asks
  * PAGEMAP_SCAN where memory is populated and reads just that, so a reservation of 16 TiB costs what is in it. A scan
@@ -9,6 +9,9 @@
  *
  * Every run adds to the difference table of its thread: +1 at its first frame, -1 behind its last. One prefix sum over
  * all threads' tables then is every frame's mapcount, at a cost per run instead of per page.
+ *
+ * The inner loop is all 32-bit integers: a piece never crosses a multiple of 4 GiB of addresses, so a page is its index
+ * in the piece, and a frame above 2^31 (8 TiB) is kept in its run but not counted.
  */
 import { readSync } from "node:fs";
 import {
@@ -20,14 +23,19 @@ import {
   PAGE_IS_PRESENT,
   PAGE_IS_SWAPPED,
 } from "../kernel/index.ts";
+import { type FrameDifference, countRun } from "./frame-table.ts";
 import type { ScanRequest, SystemCalls } from "./ioctl.ts";
 import { SCAN_REGIONS_MAX } from "./ioctl.ts";
-import { countRun } from "./frame-table.ts";
 import { ITEM_DONE, ITEM_ENDED, ITEM_FAILED, type ReadPlan, type VmaRanges } from "./read-plan.ts";
 import { type RunBlocks, RUN_LEVEL_SHIFT, RUN_PRESENT } from "./run-blocks.ts";
 
-/** Entries read by one system call: 128 KiB. The kernel copies out 512 entries at a time, so more gains nothing. */
+/**
+ * Entries read by one system call: 128 KiB. The kernel copies out 512 entries at a time, so more gains nothing. A piece
+ * ends at a multiple of this, so it never crosses 4 GiB of addresses, nor cuts a huge mapping.
+ */
 const BUFFER_ENTRIES = 16_384;
+/** Pages between two VMAs that are read through rather than skipped: 4 KiB of pagemap. */
+const GAP_PAGES_READ_THROUGH = 512;
 /** Regions closer than this are read in one piece. */
 const REGION_GAP_PAGES = 256;
 /** PAGEMAP_SCAN finds at most this much populated memory a call: 2 MiB. A region that long is read plainly. */
@@ -35,11 +43,14 @@ const SCAN_PAGES = 512;
 /** A call shorter than this doubles the next call's address range; one longer than SCAN_LONG_MS halves it. */
 const SCAN_SHORT_MS = 0.04;
 const SCAN_LONG_MS = 0.1;
+/** Pages whose addresses share a high word. */
+const PAGES_PER_HIGH_WORD = 1_048_576;
 
 /** Counts of one thread. */
 export interface ReaderTotals {
   entriesPresent: number;
-  entriesSwap: number;
+  /** Entries that are not empty and not present: swap, migration, markers. */
+  entriesNotPresent: number;
   /** Entries whose frame lies beyond /proc/kpageflags: device memory. They have no mapcount here. */
   entriesBeyondFrames: number;
   reads: number;
@@ -52,13 +63,15 @@ export interface ReaderTotals {
 export class PagemapReader {
   readonly totals: ReaderTotals = {
     entriesPresent: 0,
-    entriesSwap: 0,
+    entriesNotPresent: 0,
     entriesBeyondFrames: 0,
     reads: 0,
     scans: 0,
     longestScanMs: 0,
     errno: undefined,
   };
+  /** Bytes of pagemap read for the current item. */
+  bytesRead = 0;
   private readonly bytes = Buffer.allocUnsafeSlow(BUFFER_ENTRIES * 8);
   private readonly words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, BUFFER_ENTRIES * 2);
   private readonly request: ScanRequest = {
@@ -73,48 +86,63 @@ export class PagemapReader {
   };
   private readonly vmas: VmaRanges;
   private readonly runs: RunBlocks;
-  private readonly difference: Int32Array;
+  private readonly difference: FrameDifference;
   private readonly calls: SystemCalls | undefined;
   private vma = 0;
-  private bytesRead = 0;
+  /** The piece in the buffer: its pagemap and its first page. */
+  private fd = -1;
+  private piecePage = 0;
 
-  /** `difference`: one longer than the frames known. Without `calls` holes are read through and levels unknown. */
-  constructor(vmas: VmaRanges, runs: RunBlocks, difference: Int32Array, calls: SystemCalls | undefined) {
+  /** Without `calls` holes are read through and levels unknown. */
+  constructor(vmas: VmaRanges, runs: RunBlocks, difference: FrameDifference, calls: SystemCalls | undefined) {
     this.vmas = vmas;
     this.runs = runs;
     this.difference = difference;
     this.calls = calls;
   }
 
-  /** Reads item `index` of the plan and sets its status. Never throws for what the target does. */
-  readItem(plan: ReadPlan, index: number): void {
-    this.vma = plan.firstVma[index]!;
+  /** Reads the VMAs of an item, neighbours together; returns its status. Never throws for what a target does. */
+  readItem(plan: ReadPlan, item: number): number {
+    const { startPage, endPage } = this.vmas;
+    const endVma = plan.endVma[item]!;
+    let vma = plan.firstVma[item]!;
+    let start = plan.startPage[item]!;
+    this.fd = plan.fd[item]!;
     this.bytesRead = 0;
-    plan.status[index] = this.readRange(plan.fd[index]!, plan.startPage[index]!, plan.endPage[index]!);
-    plan.bytesRead[index] = this.bytesRead;
+    while (vma < endVma) {
+      this.vma = vma;
+      let end = endPage[vma]!;
+      vma++;
+      while (vma < endVma && startPage[vma]! - end <= GAP_PAGES_READ_THROUGH) end = endPage[vma++]!;
+      const status = this.readRange(start, vma === endVma ? plan.endPage[item]! : end);
+      if (status !== ITEM_DONE) return status;
+      if (vma < endVma) start = startPage[vma]!;
+    }
+    return ITEM_DONE;
   }
 
-  private readRange(fd: number, start: number, end: number): number {
+  private readRange(start: number, end: number): number {
     let page = start;
     while (page < end) {
-      // Pieces end at multiples of 2 MiB, so that a huge mapping is never cut.
-      const got = this.read(fd, page, Math.min(BUFFER_ENTRIES - (page % HPAGE_PMD_NR), end - page));
+      const got = this.readPiece(page, end);
       if (got <= 0) return got === 0 ? ITEM_ENDED : ITEM_FAILED;
-      const entries = this.decode(fd, page, got);
+      const entries = this.decode(got);
       page += got;
       if (entries === 0 && this.calls !== undefined && end - page > BUFFER_ENTRIES) {
-        page = this.readPopulated(fd, page, end);
+        page = this.readPopulated(page, end);
         if (page < 0) return page === -1 ? ITEM_ENDED : ITEM_FAILED;
       }
     }
     return ITEM_DONE;
   }
 
-  /** Entries read, 0 when the address space is gone, -1 on an error (kept in totals.errno). */
-  private read(fd: number, page: number, count: number): number {
+  /** Reads from `page` to `end` or to the end of the piece. Entries read; 0: the mm is gone; -1: an error. */
+  private readPiece(page: number, end: number): number {
+    const count = Math.min(BUFFER_ENTRIES - (page % BUFFER_ENTRIES), end - page);
+    this.piecePage = page;
     this.totals.reads++;
     try {
-      const got = readSync(fd, this.bytes, 0, count * 8, page * 8);
+      const got = readSync(this.fd, this.bytes, 0, count * 8, page * 8);
       this.bytesRead += got;
       return got >>> 3;
     } catch (error) {
@@ -127,27 +155,28 @@ export class PagemapReader {
    * Scans on from `page` and reads what is populated in small pieces. Returns the page from where plain reading should
    * go on: the start of a dense range, or `end`; -1 when the address space is gone, -2 on an error.
    */
-  private readPopulated(fd: number, page: number, end: number): number {
+  private readPopulated(page: number, end: number): number {
     const { request, calls } = this;
     let window = HPAGE_PMD_NR;
-    request.fd = fd;
-    request.mask = 0;
-    request.anyOf = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
-    request.maxPages = SCAN_PAGES;
+    request.fd = this.fd;
     while (page < end) {
+      request.mask = 0;
+      request.anyOf = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+      request.maxPages = SCAN_PAGES;
       request.from = page;
       request.to = Math.min(end, page + window);
       const started = performance.now();
       const found = calls!.scan(request);
       const elapsed = performance.now() - started;
+      const { walkEnd } = request;
       this.totals.scans++;
       if (elapsed > this.totals.longestScanMs) this.totals.longestScanMs = elapsed;
       if (found < 0) return page;
-      const dense = this.readRegions(fd, found);
+      const dense = this.readRegions(found);
       if (dense !== undefined) return dense;
       // A walk that ends where it began would repeat for ever: then plain reading goes on.
-      if (request.walkEnd <= page) return page;
-      page = request.walkEnd;
+      if (walkEnd <= page) return page;
+      page = walkEnd;
       if (elapsed < SCAN_SHORT_MS) window *= 2;
       else if (elapsed > SCAN_LONG_MS && window > HPAGE_PMD_NR) window /= 2;
     }
@@ -155,47 +184,47 @@ export class PagemapReader {
   }
 
   /** Reads the regions of the last scan; returns where a dense one starts, or -1 or -2 as readPopulated does. */
-  private readRegions(fd: number, found: number): number | undefined {
+  private readRegions(found: number): number | undefined {
     const { regions } = this.request;
     for (let i = 0; i < found; ) {
-      const from = regions[2 * i]!;
+      let page = regions[2 * i]!;
       let to = regions[2 * i + 1]!;
       i++;
-      if (to - from >= SCAN_PAGES) return from;
-      while (i < found && regions[2 * i]! - to < REGION_GAP_PAGES && regions[2 * i + 1]! - from < SCAN_PAGES) {
+      if (to - page >= SCAN_PAGES) return page;
+      while (i < found && regions[2 * i]! - to < REGION_GAP_PAGES && regions[2 * i + 1]! - page < SCAN_PAGES) {
         to = regions[2 * i + 1]!;
         i++;
       }
-      const got = this.read(fd, from, to - from);
-      if (got <= 0) return got === 0 ? -1 : -2;
-      this.decode(fd, from, got);
+      while (page < to) {
+        const got = this.readPiece(page, to);
+        if (got <= 0) return got === 0 ? -1 : -2;
+        this.decode(got);
+        page += got;
+      }
     }
     return undefined;
   }
 
-  /** Turns `count` entries from `page` on into runs; returns how many entries were not empty. */
-  private decode(fd: number, page: number, count: number): number {
+  /** Turns the `count` entries of the piece into runs, VMA by VMA; returns how many were not empty. */
+  private decode(count: number): number {
     const { startPage, endPage } = this.vmas;
+    const page = this.piecePage;
     let nonEmpty = 0;
     let index = 0;
     while (index < count) {
-      while (endPage[this.vma]! <= page + index) {
-        this.vma++;
-        if (this.vma >= endPage.length) return nonEmpty;
-      }
-      const vmaStart = startPage[this.vma]! - page;
-      if (vmaStart > index) index = vmaStart;
+      while (endPage[this.vma]! <= page + index) this.vma++;
+      const from = Math.max(index, startPage[this.vma]! - page);
       const stop = Math.min(count, endPage[this.vma]! - page);
-      if (index < stop) nonEmpty += this.decodeVma(fd, page, index, stop);
-      index = stop > index ? stop : index;
+      if (from < stop) nonEmpty += this.decodeVma(from, stop);
+      index = Math.max(from, stop);
     }
     return nonEmpty;
   }
 
-  /** Entries [index, stop) of the buffer all lie in the current VMA. */
-  private decodeVma(fd: number, page: number, index: number, stop: number): number {
+  /** Entries [from, stop) of the piece, all in the current VMA. */
+  private decodeVma(from: number, stop: number): number {
     const { words } = this;
-    const first = index;
+    let index = from;
     let empty = 0;
     while (index < stop) {
       const low = words[2 * index]!;
@@ -219,54 +248,58 @@ export class PagemapReader {
           } while (index < stop);
         }
       }
-      this.emit(fd, page + start, low, high, index - start, step);
+      this.emit(start, low, high, index - start, step);
     }
-    return stop - first - empty;
+    return stop - from - empty;
   }
 
-  private emit(fd: number, page: number, low: number, high: number, pages: number, step: number): void {
+  /** Counts a run and keeps it. */
+  private emit(index: number, low: number, high: number, pages: number, step: number): void {
     const bits = (high >>> 23) & 0x1ff;
     const frameHigh = high & 0x7f_ffff;
     if ((bits & RUN_PRESENT) === 0) {
-      this.totals.entriesSwap += pages;
-      this.runs.append(this.vma, page, low, frameHigh, pages, step, bits);
+      this.totals.entriesNotPresent += pages;
+      this.append(index, low, frameHigh, pages, step, bits);
       return;
     }
     this.totals.entriesPresent += pages;
-    this.count(low >>> 0, frameHigh, pages, step);
-    if (pages >= HPAGE_PMD_NR && step === 1 && ((low ^ page) & (HPAGE_PMD_NR - 1)) === 0) {
-      this.emitHuge(fd, page, low, frameHigh, pages, bits);
+    const counted = frameHigh === 0 && low >= 0 && countRun(this.difference, low, pages, step, 1);
+    if (!counted) this.totals.entriesBeyondFrames += pages;
+    if (pages >= HPAGE_PMD_NR && step === 1 && ((low ^ (this.piecePage + index)) & (HPAGE_PMD_NR - 1)) === 0) {
+      this.emitHuge(index, low, frameHigh, pages, bits);
       return;
     }
-    this.runs.append(this.vma, page, low, frameHigh, pages, step, bits | (LEVEL_PTE << RUN_LEVEL_SHIFT));
+    this.append(index, low, frameHigh, pages, step, bits | (LEVEL_PTE << RUN_LEVEL_SHIFT));
   }
 
-  private count(frame: number, frameHigh: number, pages: number, step: number): void {
-    if (frameHigh !== 0 || !countRun(this.difference, frame, pages, step, 1)) this.totals.entriesBeyondFrames += pages;
+  private append(index: number, low: number, frameHigh: number, pages: number, step: number, bits: number): void {
+    const pageLow = (this.piecePage % PAGES_PER_HIGH_WORD) + index;
+    const addressHigh = Math.floor(this.piecePage / PAGES_PER_HIGH_WORD);
+    this.runs.append(this.vma, pageLow << 12, addressHigh, low, frameHigh, pages, step, bits);
   }
 
   /** A run that could be mapped by PMDs: asks 2 MiB by 2 MiB, and splits the run where the level changes. */
-  private emitHuge(fd: number, page: number, low: number, frameHigh: number, pages: number, bits: number): void {
-    const head = Math.min(pages, (HPAGE_PMD_NR - (page % HPAGE_PMD_NR)) % HPAGE_PMD_NR);
+  private emitHuge(index: number, low: number, frameHigh: number, pages: number, bits: number): void {
+    const head = Math.min(pages, (HPAGE_PMD_NR - ((this.piecePage + index) % HPAGE_PMD_NR)) % HPAGE_PMD_NR);
     let from = 0;
     let level = LEVEL_PTE;
     for (let at = 0; at < pages; ) {
       const length = at === 0 && head > 0 ? head : Math.min(HPAGE_PMD_NR, pages - at);
-      const next = length === HPAGE_PMD_NR ? this.levelAt(fd, page + at) : LEVEL_PTE;
+      const next = length === HPAGE_PMD_NR ? this.levelAt(this.piecePage + index + at) : LEVEL_PTE;
       if (next !== level && at > from) {
-        this.runs.append(this.vma, page + from, (low + from) | 0, frameHigh, at - from, 1, bits | (level << RUN_LEVEL_SHIFT));
+        this.append(index + from, low + from, frameHigh, at - from, 1, bits | (level << RUN_LEVEL_SHIFT));
         from = at;
       }
       level = next;
       at += length;
     }
-    this.runs.append(this.vma, page + from, (low + from) | 0, frameHigh, pages - from, 1, bits | (level << RUN_LEVEL_SHIFT));
+    this.append(index + from, low + from, frameHigh, pages - from, 1, bits | (level << RUN_LEVEL_SHIFT));
   }
 
-  private levelAt(fd: number, page: number): typeof LEVEL_PTE | typeof LEVEL_PMD | typeof LEVEL_UNKNOWN {
+  private levelAt(page: number): typeof LEVEL_PTE | typeof LEVEL_PMD | typeof LEVEL_UNKNOWN {
     const { request, calls } = this;
     if (calls === undefined) return LEVEL_UNKNOWN;
-    request.fd = fd;
+    request.fd = this.fd;
     request.from = page;
     request.to = page + HPAGE_PMD_NR;
     request.maxPages = 0;

@@ -18,7 +18,6 @@ import {
   procRefusal,
 } from "../kernel/index.ts";
 import type { CapturedProcess } from "./capture.ts";
-import type { SystemCalls } from "./ioctl.ts";
 
 /** A process with its open pagemap. */
 export interface OpenedProcess {
@@ -43,21 +42,21 @@ export function listPids(): number[] {
     .toSorted((a, b) => a - b);
 }
 
-/** Opens a process, or returns undefined if it has no memory of its own or is gone. */
-export function openProcess(pid: number): OpenedProcess | undefined {
+/** Opens a process; undefined if it has no memory of its own, is gone, or is not wanted. */
+export function openProcess(
+  pid: number,
+  wanted?: (candidate: { readonly pid: number; readonly cgroup: string; readonly uid: number }) => boolean,
+): OpenedProcess | undefined {
   const directory = `/proc/${pid}`;
   const status = readStatus(directory);
   if (status === undefined || status.kthread === true || status.vmSizeKb === undefined) return undefined;
-  const identity = {
-    pid,
-    status,
-    command: readCommand(directory) || `[${status.name}]`,
-    cgroup: readCgroup(directory),
-  };
+  const cgroup = readCgroup(directory);
+  if (wanted !== undefined && !wanted({ pid, cgroup, uid: status.uid })) return undefined;
+  const identity = { pid, status, command: readCommand(directory) || `[${status.name}]`, cgroup };
   try {
     const pagemapFd = openSync(`${directory}/pagemap`, "r");
     try {
-      const vmas = parseMapsText(readFileSync(`${directory}/maps`, "utf8")).filter(({ name }) => name !== GATE_VMA);
+      const vmas = parseMapsText(readFileSync(`${directory}/maps`, "latin1")).filter(({ name }) => name !== GATE_VMA);
       return { ...identity, vmas, pagemapFd, refusal: null };
     } catch (error) {
       closeSync(pagemapFd);
@@ -95,25 +94,6 @@ function readCgroup(directory: string): string {
     if (error instanceof ProcTextError) throw error;
     return "";
   }
-}
-
-/**
- * For each process the index of the process whose address space it shares (itself if none): CLONE_VM without
- * CLONE_THREAD, vfork. Only processes with the same map can share, so only those are compared, by kcmp.
- */
-export function findSharedAddressSpaces(processes: readonly OpenedProcess[], calls: SystemCalls | undefined): Int32Array {
-  const owner = Int32Array.from(processes.keys());
-  if (calls === undefined) return owner;
-  const seen = new Map<string, number[]>();
-  for (const [index, { pid, vmas, pagemapFd }] of processes.entries()) {
-    if (pagemapFd < 0) continue;
-    const key = `${vmas.length} ${vmas[0]?.startPage} ${vmas.at(-1)?.endPage}`;
-    const alike = seen.get(key) ?? [];
-    const same = alike.find((other) => calls.sharesAddressSpace(pid, processes[other]!.pid) === true);
-    if (same !== undefined) owner[index] = same;
-    else seen.set(key, [...alike, index]);
-  }
-  return owner;
 }
 
 /** User names by uid, from /etc/passwd; a number stands for itself where it has no name. */

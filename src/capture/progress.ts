@@ -1,7 +1,7 @@
 /**
  * Progress of the reading: items done of all items, from the counter that the threads share.
  */
-import type { ReadPlan } from "./read-plan.ts";
+import { type ReadPlan, doneItems, publishedItems } from "./read-plan.ts";
 
 /** How far the reading is. */
 export interface CaptureProgress {
@@ -16,8 +16,8 @@ export function watchProgress(plan: ReadPlan, report: ((progress: CaptureProgres
   const started = performance.now();
   const timer = setInterval(() => {
     report({
-      doneItems: Atomics.load(plan.cursor, 1),
-      totalItems: plan.itemCount,
+      doneItems: doneItems(plan),
+      totalItems: publishedItems(plan),
       elapsedMs: performance.now() - started,
     });
   }, 100);

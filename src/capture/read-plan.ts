@@ -1,25 +1,28 @@
 /**
- * What to read of all pagemaps, cut into work items for the reader threads.
+ * What to read of all pagemaps, as work items that threads take while the list still grows.
  *
- * Neighbouring VMAs of a process are read together: a system call costs as much as some thousand entries. An item is at
- * most ITEM_PAGES of address space (a reservation of terabytes becomes larger items, which are mostly skipped), so that
- * one big process keeps all threads busy. The plan lies in shared memory: threads take the next item with one atomic.
+ * An item is a stretch of one process's VMAs with at most ITEM_PAGES of address space in them (a reservation of terabytes
+ * becomes larger items, which are mostly skipped), so that one big process keeps all threads busy. Items and VMAs lie in
+ * shared memory: the listing thread publishes, the readers take the next item with one atomic and sleep when they have
+ * caught up. Items are ascending by mm, so every reader's runs are too.
  */
-
 import { HPAGE_PMD_NR } from "../kernel/index.ts";
 
-/** Pages between two VMAs that are read through rather than skipped: 4 KiB of pagemap. */
-export const GAP_PAGES_READ_THROUGH = 512;
 /** Address space of an item: 4 GiB, 8 MiB of pagemap. */
-export const ITEM_PAGES = 1_048_576;
+const ITEM_PAGES = 1_048_576;
 /** Address space of an item inside one VMA of more than 256 GiB: 64 GiB. */
 const SPARSE_ITEM_PAGES = 16_777_216;
 const SPARSE_VMA_PAGES = 67_108_864;
+/** VMAs of one capture. 64 processes at the kernel's limit of 65,530; memory is used only for those there are. */
+export const VMAS_MAX = 4_194_304;
+/** Items of one capture: 4 PiB of address space. */
+const ITEMS_MAX = 1_048_576;
 
 export const ITEM_PENDING = 0;
 export const ITEM_DONE = 1;
 /** The address space went away while it was read. */
 export const ITEM_ENDED = 2;
+/** The kernel refused to go on. */
 export const ITEM_FAILED = 3;
 
 /** Columns of VMAs, ordered by mm and address, in shared memory. */
@@ -28,9 +31,16 @@ export interface VmaRanges {
   readonly endPage: Float64Array<SharedArrayBuffer>;
 }
 
-/** Columns of work items, ordered by mm and address, in shared memory. */
+/** Slots of `ReadPlan.control`. */
+const PUBLISHED = 0;
+const CLOSED = 1;
+const NEXT = 2;
+const DONE = 3;
+
+/** Columns of work items in shared memory. */
 export interface ReadPlan {
-  readonly itemCount: number;
+  readonly control: Int32Array<SharedArrayBuffer>;
+  readonly vmas: VmaRanges;
   readonly mm: Int32Array<SharedArrayBuffer>;
   readonly fd: Int32Array<SharedArrayBuffer>;
   readonly startPage: Float64Array<SharedArrayBuffer>;
@@ -38,93 +48,106 @@ export interface ReadPlan {
   readonly firstVma: Int32Array<SharedArrayBuffer>;
   readonly endVma: Int32Array<SharedArrayBuffer>;
   readonly status: Int32Array<SharedArrayBuffer>;
-  /** Bytes of pagemap read for the item; bytes that never needed reading are not in it. */
+  /** Bytes of pagemap read for the item. */
   readonly bytesRead: Float64Array<SharedArrayBuffer>;
-  /** [0]: the next item to take. [1]: items done, for progress. */
-  readonly cursor: Int32Array<SharedArrayBuffer>;
 }
 
-/** One process to read: its mm's row, its open pagemap, its rows of the VMA columns. */
-export interface PlannedProcess {
-  readonly mm: number;
-  readonly fd: number;
-  readonly firstVma: number;
-  readonly endVma: number;
-}
-
-interface Item {
-  mm: number;
-  fd: number;
-  startPage: number;
-  endPage: number;
-  firstVma: number;
-  endVma: number;
-}
-
-/** Columns for `count` VMAs. */
-export function createVmaRanges(count: number): VmaRanges {
+/** An empty plan. */
+export function createReadPlan(): ReadPlan {
   return {
-    startPage: new Float64Array(new SharedArrayBuffer(Math.max(8, count * 8))),
-    endPage: new Float64Array(new SharedArrayBuffer(Math.max(8, count * 8))),
+    control: sharedInt32(4),
+    vmas: { startPage: sharedFloat64(VMAS_MAX), endPage: sharedFloat64(VMAS_MAX) },
+    mm: sharedInt32(ITEMS_MAX),
+    fd: sharedInt32(ITEMS_MAX),
+    startPage: sharedFloat64(ITEMS_MAX),
+    endPage: sharedFloat64(ITEMS_MAX),
+    firstVma: sharedInt32(ITEMS_MAX),
+    endVma: sharedInt32(ITEMS_MAX),
+    status: sharedInt32(ITEMS_MAX),
+    bytesRead: sharedFloat64(ITEMS_MAX),
   };
 }
 
-/** Cuts the VMAs of the processes into items. O(VMAs + items). */
-export function planReading(processes: readonly PlannedProcess[], vmas: VmaRanges): ReadPlan {
-  const items: Item[] = [];
-  for (const process of processes) planProcess(process, vmas, items);
-  const count = items.length;
-  const plan: ReadPlan = {
-    itemCount: count,
-    mm: sharedInt32(count),
-    fd: sharedInt32(count),
-    startPage: sharedFloat64(count),
-    endPage: sharedFloat64(count),
-    firstVma: sharedInt32(count),
-    endVma: sharedInt32(count),
-    status: sharedInt32(count),
-    bytesRead: sharedFloat64(count),
-    cursor: sharedInt32(2),
-  };
-  for (const [index, item] of items.entries()) {
-    plan.mm[index] = item.mm;
-    plan.fd[index] = item.fd;
-    plan.startPage[index] = item.startPage;
-    plan.endPage[index] = item.endPage;
-    plan.firstVma[index] = item.firstVma;
-    plan.endVma[index] = item.endVma;
-  }
-  return plan;
+/** Items published so far. */
+export function publishedItems(plan: ReadPlan): number {
+  return Atomics.load(plan.control, PUBLISHED);
 }
 
-function planProcess(process: PlannedProcess, vmas: VmaRanges, items: Item[]): void {
-  const { mm, fd } = process;
-  let open: Item | undefined;
+/** Items that readers have finished. */
+export function doneItems(plan: ReadPlan): number {
+  return Atomics.load(plan.control, DONE);
+}
+
+/**
+ * Cuts the VMAs [firstVma, endVma) of an address space, which are in `plan.vmas` already, into items and publishes them.
+ * Returns false, and publishes nothing, if the plan is full.
+ */
+export function publishProcess(
+  plan: ReadPlan,
+  process: { readonly mm: number; readonly fd: number; readonly firstVma: number; readonly endVma: number },
+): boolean {
+  const first = publishedItems(plan);
+  const { startPage, endPage } = plan.vmas;
+  let item = first - 1;
+  let pages = ITEM_PAGES;
   for (let vma = process.firstVma; vma < process.endVma; vma++) {
-    const start = vmas.startPage[vma]!;
-    const end = vmas.endPage[vma]!;
-    const sparse = end - start > SPARSE_VMA_PAGES;
-    const fits = open !== undefined && start - open.endPage <= GAP_PAGES_READ_THROUGH && end - open.startPage <= ITEM_PAGES;
-    if (open !== undefined && fits && !sparse) {
-      open.endPage = end;
-      open.endVma = vma + 1;
-      continue;
+    const end = endPage[vma]!;
+    const size = end - startPage[vma]!;
+    const sparse = size > SPARSE_VMA_PAGES;
+    for (let page = startPage[vma]!; page < end; ) {
+      const limit = sparse ? SPARSE_ITEM_PAGES : ITEM_PAGES;
+      if (pages > limit - HPAGE_PMD_NR || sparse || item < first) {
+        if (++item >= ITEMS_MAX) return false;
+        plan.mm[item] = process.mm;
+        plan.fd[item] = process.fd;
+        plan.startPage[item] = page;
+        plan.firstVma[item] = vma;
+        pages = 0;
+      }
+      // Items end at multiples of 2 MiB or with a VMA, so that a huge mapping is never cut.
+      const cut = Math.floor((page + limit - pages) / HPAGE_PMD_NR) * HPAGE_PMD_NR;
+      const behind = cut > page ? Math.min(end, cut) : end;
+      pages += behind - page;
+      page = behind;
+      plan.endPage[item] = page;
+      plan.endVma[item] = vma + 1;
     }
-    const step = sparse ? SPARSE_ITEM_PAGES : ITEM_PAGES;
-    for (let page = start; page < end; page = open.endPage) {
-      // Items end at multiples of 2 MiB, so that a huge mapping is never cut.
-      const behind = Math.min(end, Math.floor((page + step) / HPAGE_PMD_NR) * HPAGE_PMD_NR);
-      open = { mm, fd, startPage: page, endPage: behind, firstVma: vma, endVma: vma + 1 };
-      items.push(open);
-    }
-    if (sparse) open = undefined;
+    if (sparse) pages = ITEM_PAGES;
   }
+  Atomics.store(plan.control, PUBLISHED, item + 1);
+  Atomics.notify(plan.control, PUBLISHED);
+  return true;
+}
+
+/** No more items will come. */
+export function closePlan(plan: ReadPlan): void {
+  Atomics.store(plan.control, CLOSED, 1);
+  // Readers sleep on the published count; a spurious change of nothing wakes them to see that the plan is closed.
+  Atomics.notify(plan.control, PUBLISHED);
+}
+
+/** Takes the next item, waiting for one to be published; -1 when there are no more. Blocks the calling thread. */
+export function takeItem(plan: ReadPlan): number {
+  const item = Atomics.add(plan.control, NEXT, 1);
+  for (;;) {
+    const published = Atomics.load(plan.control, PUBLISHED);
+    if (item < published) return item;
+    if (Atomics.load(plan.control, CLOSED) === 1) return item < Atomics.load(plan.control, PUBLISHED) ? item : -1;
+    Atomics.wait(plan.control, PUBLISHED, published, 10);
+  }
+}
+
+/** Marks an item as finished. */
+export function finishItem(plan: ReadPlan, item: number, status: number, bytesRead: number): void {
+  plan.status[item] = status;
+  plan.bytesRead[item] = bytesRead;
+  Atomics.add(plan.control, DONE, 1);
 }
 
 function sharedInt32(length: number): Int32Array<SharedArrayBuffer> {
-  return new Int32Array(new SharedArrayBuffer(Math.max(1, length) * 4));
+  return new Int32Array(new SharedArrayBuffer(length * 4));
 }
 
 function sharedFloat64(length: number): Float64Array<SharedArrayBuffer> {
-  return new Float64Array(new SharedArrayBuffer(Math.max(1, length) * 8));
+  return new Float64Array(new SharedArrayBuffer(length * 8));
 }

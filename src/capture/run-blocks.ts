@@ -77,15 +77,23 @@ export class RunBlocks {
     this.saveEveryBlock = options.saveEveryBlock;
   }
 
-  /** Appends a run. `page` may exceed 32 bits. */
-  append(vma: number, page: number, frameLow: number, frameHigh: number, pages: number, step: number, bits: number): void {
+  /** Appends a run; all arguments are 32-bit words. */
+  append(
+    vma: number,
+    addressLow: number,
+    addressHigh: number,
+    frameLow: number,
+    frameHigh: number,
+    pages: number,
+    step: number,
+    bits: number,
+  ): void {
     if (this.used === BLOCK_RUNS) this.turnBlock();
     const block = this.current;
     const at = this.used++;
     block[VMA_AT + at] = vma;
-    const pageHigh = Math.floor(page / 1_048_576);
-    block[ADDRESS_AT + 2 * at] = (page - pageHigh * 1_048_576) << 12;
-    block[ADDRESS_AT + 2 * at + 1] = pageHigh;
+    block[ADDRESS_AT + 2 * at] = addressLow;
+    block[ADDRESS_AT + 2 * at + 1] = addressHigh;
     block[FRAME_AT + 2 * at] = frameLow;
     block[FRAME_AT + 2 * at + 1] = frameHigh;
     block[PAGES_AT + at] = pages;

@@ -10,10 +10,11 @@
  */
 import {
   HPAGE_PMD_NR,
+  HPAGE_PMD_ORDER,
   KIND_HUGETLB,
   LEVEL_PMD,
 } from "../kernel/index.ts";
-import { FRAME_KIND_MASK, FRAME_LARGE, countRun, folioOfFrame } from "./frame-table.ts";
+import { FRAME_KIND_MASK, FRAME_LARGE, type FrameDifference, countRun, folioOfFrame } from "./frame-table.ts";
 import {
   BITS_AT,
   FRAME_AT,
@@ -40,6 +41,7 @@ export interface PassTables {
   readonly kind: Uint8Array;
   readonly blockFirstFolio: Int32Array;
   readonly headPfn: Float64Array;
+  readonly order: Uint8Array;
   readonly folioCount: number;
 }
 
@@ -65,7 +67,7 @@ export function countRuns(
   runs: RunBlocks,
   mmOfVma: Int32Array,
   wanted: Uint8Array,
-  difference: Int32Array,
+  difference: FrameDifference,
   sign: 1 | -1,
 ): number {
   let outside = 0;
@@ -85,26 +87,27 @@ export function countRuns(
 /** The batches on large folios, in the order of the runs: words of EVENT_WORDS each. */
 export function collectEvents(runs: RunBlocks, tables: PassTables): Int32Array {
   const list = new WordList();
+  const { mmOfVma, mmAlive, frameCount } = tables;
   const blockHasFolio = blocksWithFolios(tables);
   runs.forEachBlock((block, count) => {
     for (let at = 0; at < count; at++) {
+      const pages = block[PAGES_AT + at]!;
+      const frame = block[FRAME_AT + 2 * at]! >>> 0;
+      // Most runs are one page of small folios: decided by one look.
+      if (pages === 1 && blockHasFolio[frame >>> 9] === 0) continue;
       const bits = block[BITS_AT + at]!;
       if ((bits & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) continue;
-      const vma = block[VMA_AT + at]!;
-      const mm = tables.mmOfVma[vma]!;
-      if (tables.mmAlive[mm] === 0) continue;
-      const pages = block[PAGES_AT + at]!;
       const step = block[STEP_AT + at]!;
-      const frame = block[FRAME_AT + 2 * at]! >>> 0;
       const lowest = step < 0 ? frame - pages + 1 : frame;
       const end = step === 0 ? frame + 1 : lowest + pages;
-      const level = bits >>> RUN_LEVEL_SHIFT;
-      const repeat = step === 0 ? pages : 1;
-      if (end > tables.frameCount) continue;
+      if (end > frameCount) continue;
+      const vma = block[VMA_AT + at]!;
+      const mm = mmOfVma[vma]!;
+      if (mmAlive[mm] === 0) continue;
       for (let pfn = lowest; pfn < end; ) {
-        const frameBlock = Math.floor(pfn / HPAGE_PMD_NR);
+        const frameBlock = pfn >>> 9;
         if (blockHasFolio[frameBlock] === 0) pfn = (frameBlock + 1) * HPAGE_PMD_NR;
-        else pfn = emitFolio(list, tables, pfn, end, level, vma, mm, repeat);
+        else pfn = emitFolio(list, tables, { pfn, end, level: bits >>> RUN_LEVEL_SHIFT, vma, mm, repeat: step === 0 ? pages : 1 });
       }
     }
   });
@@ -115,13 +118,9 @@ export function collectEvents(runs: RunBlocks, tables: PassTables): Int32Array {
 function emitFolio(
   list: WordList,
   tables: PassTables,
-  pfn: number,
-  end: number,
-  level: number,
-  vma: number,
-  mm: number,
-  repeat: number,
+  run: { pfn: number; end: number; level: number; vma: number; mm: number; repeat: number },
 ): number {
+  const { pfn, end, level, vma, mm, repeat } = run;
   const kind = tables.kind[pfn]!;
   if ((kind & FRAME_LARGE) === 0) return pfn + 1;
   const row = folioOfFrame(tables.blockFirstFolio, tables.headPfn, tables.folioCount, pfn);
@@ -144,14 +143,12 @@ function emitFolio(
   return behind;
 }
 
-function blocksWithFolios(tables: PassTables): Uint8Array {
-  const blocks = new Uint8Array(Math.ceil(tables.frameCount / HPAGE_PMD_NR));
-  for (let pfn = 0; pfn < tables.frameCount; pfn++) {
-    if ((tables.kind[pfn]! & FRAME_LARGE) !== 0) {
-      const block = Math.floor(pfn / HPAGE_PMD_NR);
-      blocks[block] = 1;
-      pfn = (block + 1) * HPAGE_PMD_NR - 1;
-    }
+function blocksWithFolios({ frameCount, headPfn, folioCount, order }: PassTables): Uint8Array {
+  const blocks = new Uint8Array(Math.ceil(frameCount / HPAGE_PMD_NR));
+  for (let row = 0; row < folioCount; row++) {
+    const first = Math.floor(headPfn[row]! / HPAGE_PMD_NR);
+    const span = order[row]! > HPAGE_PMD_ORDER ? 2 ** (order[row]! - HPAGE_PMD_ORDER) : 1;
+    blocks.fill(1, first, first + span);
   }
   return blocks;
 }

@@ -1,32 +1,34 @@
 /**
- * What the orchestrating thread and the reader threads say to each other.
+ * What the orchestrating thread and the readers say to each other.
  */
+import type { FrameDifference } from "./frame-table.ts";
 import type { FoundFolios } from "./folio-scan.ts";
-import type { MappingPartOptions, StoredGroup } from "./mapping-part.ts";
+import type { StoredGroup } from "./mapping-part.ts";
 import type { ReaderTotals } from "./pagemap-reader.ts";
-import type { ReadPlan, VmaRanges } from "./read-plan.ts";
+import type { ReadPlan } from "./read-plan.ts";
 import type { RereadRequest, RereadResult } from "./reread-frames.ts";
 import type { Histograms, PassTables } from "./run-passes.ts";
 
-export type WorkerRequest =
-  | { readonly type: "open"; readonly part: MappingPartOptions | undefined; readonly keepPart: boolean }
+export type ReaderRequest =
   | {
       readonly type: "read";
       readonly plan: ReadPlan;
-      readonly vmas: VmaRanges;
-      readonly difference: Int32Array<SharedArrayBuffer>;
+      readonly difference: FrameDifference;
       readonly useSystemCalls: boolean;
+      /** Where runs go beyond the memory bound, and all of them if `keepPart`. */
+      readonly partPath: string;
+      readonly keepPart: boolean;
     }
   | {
       readonly type: "load";
       readonly groups: readonly StoredGroup[];
-      readonly difference: Int32Array<SharedArrayBuffer>;
+      readonly difference: FrameDifference;
       readonly mmOfVma: Int32Array;
       readonly mmAlive: Uint8Array;
     }
   | {
       readonly type: "countEnded";
-      readonly difference: Int32Array<SharedArrayBuffer>;
+      readonly difference: FrameDifference;
       readonly mmOfVma: Int32Array;
       readonly mmEnded: Uint8Array;
     }
@@ -50,8 +52,7 @@ export type WorkerRequest =
     }
   | { readonly type: "finish" };
 
-export type WorkerReply =
-  | { readonly type: "opened" }
+export type ReaderReply =
   | { readonly type: "read"; readonly totals: ReaderTotals }
   | { readonly type: "loaded"; readonly outside: number }
   | { readonly type: "countedEnded" }
@@ -59,5 +60,5 @@ export type WorkerReply =
   | ({ readonly type: "reread" } & RereadResult)
   | { readonly type: "events"; readonly events: Int32Array }
   | { readonly type: "histograms"; readonly histograms: Histograms }
-  | { readonly type: "finished"; readonly rows: number }
+  | { readonly type: "finished"; readonly groups: readonly StoredGroup[] }
   | { readonly type: "failed"; readonly message: string; readonly code: string | undefined; readonly stack: string };

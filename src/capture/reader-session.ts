@@ -1,0 +1,89 @@
+/**
+ * A reader: holds the runs it read and answers one request after the other.
+ *
+ * Order of requests: `read` (live) or `load` (stored), `scanFolios`, then `countEnded`, `events`, `reread`, `histograms`,
+ * `finish`. Tables over frames are shared memory; runs never leave their reader. The same class serves in a worker
+ * thread (capture-worker.ts) and in the main thread, which is a reader too.
+ */
+import { FolioScanner } from "./folio-scan.ts";
+import { loadSystemCalls } from "./ioctl.ts";
+import { MappingPart, StoredGroups } from "./mapping-part.ts";
+import { PagemapReader } from "./pagemap-reader.ts";
+import { finishItem, takeItem } from "./read-plan.ts";
+import type { ReaderReply, ReaderRequest } from "./reader-protocol.ts";
+import { rereadFrames } from "./reread-frames.ts";
+import { RunBlocks } from "./run-blocks.ts";
+import { collectEvents, collectHistograms, countRuns } from "./run-passes.ts";
+
+/** Full blocks kept in memory by a reader: 24 MiB. */
+const MEMORY_BLOCKS = 24;
+
+/** One reader's state. */
+export class ReaderSession {
+  private runs = new RunBlocks(undefined, { memoryBlocks: MEMORY_BLOCKS, saveEveryBlock: false });
+  private part: MappingPart | undefined;
+
+  /**
+   * Answers a request. `pause` is awaited between work items of a long reading, so that a thread with an event loop to
+   * serve can serve it.
+   */
+  async answer(request: ReaderRequest, pause?: () => Promise<void>): Promise<ReaderReply> {
+    switch (request.type) {
+      case "read":
+        return this.read(request, pause);
+      case "load":
+        return this.load(request);
+      case "countEnded":
+        countRuns(this.runs, request.mmOfVma, request.mmEnded, request.difference, -1);
+        return { type: "countedEnded" };
+      case "scanFolios": {
+        const scanner = new FolioScanner(request);
+        for (let i = 0; i < request.windows.length; i += 2) scanner.scan(request.windows[i]!, request.windows[i + 1]!);
+        return { type: "folios", found: scanner.found };
+      }
+      case "reread":
+        return { type: "reread", ...rereadFrames(this.runs, request) };
+      case "events":
+        return { type: "events", events: collectEvents(this.runs, request.tables) };
+      case "histograms":
+        return {
+          type: "histograms",
+          histograms: collectHistograms(this.runs, request.tables, request.classOfFrame, request.classCount),
+        };
+      case "finish":
+        return { type: "finished", groups: this.part?.finish() ?? [] };
+    }
+  }
+
+  /** Closes the part's file. */
+  close(): void {
+    this.part?.close();
+  }
+
+  private async read(
+    request: Extract<ReaderRequest, { type: "read" }>,
+    pause: (() => Promise<void>) | undefined,
+  ): Promise<ReaderReply> {
+    const { plan } = request;
+    const loaded = request.useSystemCalls ? loadSystemCalls() : { missing: "" };
+    this.part = new MappingPart(request.partPath);
+    this.runs = new RunBlocks(this.part, { memoryBlocks: MEMORY_BLOCKS, saveEveryBlock: request.keepPart });
+    const calls = "calls" in loaded ? loaded.calls : undefined;
+    const reader = new PagemapReader(plan.vmas, this.runs, request.difference, calls);
+    for (let item = takeItem(plan); item >= 0; item = takeItem(plan)) {
+      const status = reader.readItem(plan, item);
+      finishItem(plan, item, status, reader.bytesRead);
+      if (pause !== undefined) await pause();
+    }
+    this.runs.finish();
+    return { type: "read", totals: reader.totals };
+  }
+
+  private load(request: Extract<ReaderRequest, { type: "load" }>): ReaderReply {
+    const store = new StoredGroups();
+    this.runs = new RunBlocks(store, { memoryBlocks: MEMORY_BLOCKS, saveEveryBlock: false });
+    for (const group of request.groups) this.runs.addStored(store.addGroup(group), group.rows);
+    const outside = countRuns(this.runs, request.mmOfVma, request.mmAlive, request.difference, 1);
+    return { type: "loaded", outside };
+  }
+}
