@@ -126,6 +126,8 @@ export interface Capture {
   readonly mmAlive: Uint8Array;
   readonly frames: FrameTable;
   readonly folios: FolioColumns;
+  /** Memory control group of partially mapped folios, by row, where known. */
+  readonly folioCgroups: ReadonlyMap<number, string>;
   readonly agreement: Agreement;
   readonly cost: ReadingCost;
   /** Sentences about what this capture lacks and why. */

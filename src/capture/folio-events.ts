@@ -4,16 +4,20 @@
  * Each thread's events are ascending by mm, because the plan is; merged by mm, a folio's address spaces can be counted
  * with one remembered mm a folio.
  */
-import { type FolioColumns, KIND_HUGETLB, type Level, entriesOfBatch } from "../kernel/index.ts";
+import { type FolioColumns, KIND_HUGETLB, type Level, OBSERVED_EXCLUSIVE, OBSERVED_SHARED, entriesOfBatch } from "../kernel/index.ts";
 import type { FrameTable } from "./frame-table.ts";
 import type { Readers } from "./readers.ts";
-import { EVENT_WORDS, type PassTables } from "./run-passes.ts";
+import { EVENT_EXCLUSIVE, EVENT_LEVEL_MASK, EVENT_WORDS, type PassTables } from "./run-passes.ts";
 
-/** Collects the events of all threads and fills the columns that count entries. O(events). */
+/**
+ * Collects the events of all readers and fills the columns that count entries. O(events).
+ * On a NO_PAGE_MAPCOUNT kernel pagemap's exclusive bit is the kernel's own view of the folio's sharing: it is kept.
+ */
 export async function addEvents(
   threads: Readers,
   tables: PassTables,
   folios: FolioColumns,
+  bitsShowSharing: boolean,
 ): Promise<void> {
   if (folios.count === 0) return;
   const replies = await threads.askAll(() => ({ type: "events", tables }), "events");
@@ -21,7 +25,15 @@ export async function addEvents(
     replies.map(({ events }) => events),
     folios,
   );
+  if (bitsShowSharing) for (const { events } of replies) observeSharing(events, folios);
   countHugetlbEntries(folios);
+}
+
+function observeSharing(events: Int32Array, folios: FolioColumns): void {
+  for (let at = 0; at < events.length; at += EVENT_WORDS) {
+    const exclusive = (events[at + 3]! & EVENT_EXCLUSIVE) !== 0;
+    folios.observed[events[at]!] = exclusive ? OBSERVED_EXCLUSIVE : OBSERVED_SHARED;
+  }
 }
 
 /** A hugetlb page is mapped by whole entries whatever its size; the runs that show them may be pieces. */
@@ -63,7 +75,7 @@ function applyEventsOfMm(
   while (at < events.length && events[at + 5] === mm) {
     const row = events[at]!;
     const pageCount = events[at + 2]!;
-    const entries = entriesOfBatch(pageCount, events[at + 3]! as Level);
+    const entries = entriesOfBatch(pageCount, (events[at + 3]! & EVENT_LEVEL_MASK) as Level);
     folios.entries[row]! += entries;
     if (entries !== pageCount) folios.pmdEntries[row]! += 1;
     folios.mappedPages[row]! += pageCount;

@@ -7,11 +7,7 @@
  */
 import { type FolioColumns, HPAGE_PMD_NR } from "../kernel/index.ts";
 
-/** `kind` byte: the kernel's folio kind in the low bits, and whether the frame belongs to a large folio. */
-export const FRAME_KIND_MASK = 0x07;
-export const FRAME_LARGE = 0x08;
-/** The frame's mappings were counted by the kernel differently, twice (see mapcount-check.ts). */
-export const FRAME_DISAGREES = 0x10;
+export { FRAME_DISAGREES, FRAME_KIND_MASK, FRAME_LARGE } from "../kernel/index.ts";
 
 const BLOCK_SHIFT = 9;
 
@@ -22,6 +18,8 @@ export interface FrameTable {
   /** Page-table entries found that map the frame. */
   readonly mapcount: Int32Array<SharedArrayBuffer>;
   readonly kind: Uint8Array<SharedArrayBuffer>;
+  /** Frames, ascending, whose mapcount is no longer what the entries first read add up to (mapcount-check.ts). */
+  readonly corrected: number[];
   /** For each block of 512 frames whether any is mapped. */
   readonly blockMapped: Uint8Array;
   /** For each block of 512 frames the first row of FolioColumns whose folio ends behind the block's start; and 1 more. */
@@ -93,6 +91,7 @@ export function sumDifferences(differences: readonly FrameDifference[], frameCou
     frameCount,
     mapcount,
     kind: new Uint8Array(new SharedArrayBuffer(Math.max(1, frameCount))),
+    corrected: [],
     blockMapped,
     blockFirstFolio: new Int32Array(new SharedArrayBuffer((blockMapped.length + 1) * 4)),
   };

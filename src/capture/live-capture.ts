@@ -9,6 +9,7 @@ import { closeSync, openSync } from "node:fs";
 import os from "node:os";
 import { FolioColumns, type FolioKind, HPAGE_PMD_NR } from "../kernel/index.ts";
 import type { Agreement, Capture, Machine, ReadingCost } from "./capture.ts";
+import { readFolioCgroups } from "./folio-cgroups.ts";
 import { addEvents, countMappedPages } from "./folio-events.ts";
 import type { FoundFolios, SmallFrameRuns } from "./folio-scan.ts";
 import { type FrameDifference, type FrameTable, createDifference, indexFolios, sumDifferences } from "./frame-table.ts";
@@ -146,7 +147,7 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
   indexFolios(frames, folios.columns);
   reading.phase("scan");
   const tables = passTables(mmOfVma, mmAlive, frames, folios.columns);
-  await addEvents(threads, tables, folios.columns);
+  await addEvents(threads, tables, folios.columns, machine.mapcountConfig === "nopage");
   reading.phase("events");
   const checked = await checkMapcounts({
     threads,
@@ -333,6 +334,7 @@ function finishCapture(reading: Reading, read: Read): LiveCapture {
     mmAlive: read.mmAlive,
     frames: read.frames,
     folios: read.folios.columns,
+    folioCgroups: readFolioCgroups(read.folios.columns),
     agreement: read.checked.agreement,
     cost: costOf(reading, read),
     notes: reading.notes,

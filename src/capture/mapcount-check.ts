@@ -166,6 +166,7 @@ async function compareAgain(
   );
   let differAfter = 0;
   let kernelCountsMore = 0;
+  const foundFirst = Int32Array.from(differing, (pfn) => frames.mapcount[pfn]);
   for (const [index, pfn] of differing.entries()) {
     const gone = replies.reduce((sum, { before, after }) => sum + before[index]! - after[index]!, 0);
     frames.mapcount[pfn] = Math.max(0, frames.mapcount[pfn]! - gone);
@@ -177,6 +178,7 @@ async function compareAgain(
     kernelCountsMore++;
     if (options.everyFrame && machine.mapcountConfig !== "nopage") believeKernel(options, pfn, kernel);
   }
+  frames.corrected.push(...differing.filter((pfn, index) => frames.mapcount[pfn] !== foundFirst[index]));
   return { differAfter, kernelCountsMore };
 }
 

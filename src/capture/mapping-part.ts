@@ -48,6 +48,12 @@ export class StoredGroups implements BlockStore {
     return this.groups.push(group) - 1;
   }
 
+  /** Closes the files. */
+  close(): void {
+    for (const fd of this.files.values()) closeSync(fd);
+    this.files.clear();
+  }
+
   save(): number {
     throw new Error("a stored capture is not written to");
   }
@@ -126,7 +132,7 @@ export class MappingPart implements BlockStore {
  * Parquet's PageHeader of a plain data page without levels, in Thrift's compact protocol: type 0, both sizes, then the
  * DataPageHeader (field 5): number of values, encoding PLAIN (0), level encodings RLE (3).
  */
-function dataPageHeader(bytes: number, values: number): Uint8Array {
+export function dataPageHeader(bytes: number, values: number): Uint8Array {
   const out: number[] = [0x15, 0x00, 0x15];
   pushVarint(out, bytes * 2);
   out.push(0x15);

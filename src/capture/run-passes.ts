@@ -28,8 +28,11 @@ import {
   VMA_AT,
 } from "./run-blocks.ts";
 
-/** Words of an event: folio, first page, pages, level, vma, mm. */
+/** Words of an event: folio, first page, pages, level (and EVENT_EXCLUSIVE), vma, mm. */
 export const EVENT_WORDS = 6;
+/** Beside the level: pagemap said PM_MMAP_EXCLUSIVE of these entries. */
+export const EVENT_EXCLUSIVE = 0x100;
+export const EVENT_LEVEL_MASK = 0xff;
 
 /** What the passes know of VMAs and frames. */
 export interface PassTables {
@@ -107,7 +110,7 @@ export function collectEvents(runs: RunBlocks, tables: PassTables): Int32Array {
       for (let pfn = lowest; pfn < end; ) {
         const frameBlock = pfn >>> 9;
         if (blockHasFolio[frameBlock] === 0) pfn = (frameBlock + 1) * HPAGE_PMD_NR;
-        else pfn = emitFolio(list, tables, { pfn, end, level: bits >>> RUN_LEVEL_SHIFT, vma, mm, repeat: step === 0 ? pages : 1 });
+        else pfn = emitFolio(list, tables, { pfn, end, level: (bits >>> RUN_LEVEL_SHIFT) | ((bits & RUN_EXCLUSIVE) !== 0 ? EVENT_EXCLUSIVE : 0), vma, mm, repeat: step === 0 ? pages : 1 });
       }
     }
   });
@@ -128,7 +131,7 @@ function emitFolio(
   const head = tables.headPfn[row]!;
   let behind = pfn + 1;
   while (behind < end && (tables.kind[behind]! & FRAME_LARGE) !== 0 && (row + 1 >= tables.folioCount || behind < tables.headPfn[row + 1]!)) behind++;
-  const entryLevel = (kind & FRAME_KIND_MASK) === KIND_HUGETLB ? LEVEL_PMD : level;
+  const entryLevel = (kind & FRAME_KIND_MASK) === KIND_HUGETLB ? LEVEL_PMD | (level & EVENT_EXCLUSIVE) : level;
   for (let i = 0; i < repeat; i++) {
     list.reserve(EVENT_WORDS);
     const { words, length } = list;

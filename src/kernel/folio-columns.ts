@@ -20,6 +20,12 @@ export const KIND_UNCOUNTED = 6;
 export type FolioKind = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 export const FOLIO_KIND_NAMES = ["none", "anon", "ksm", "file", "shmem", "hugetlb", "uncounted"] as const;
 
+/** A frame's `kind` byte: the folio kind in the low bits, whether it belongs to a large folio, whether its count is in doubt. */
+export const FRAME_KIND_MASK = 0x07;
+export const FRAME_LARGE = 0x08;
+/** The kernel counted the frame's mappings differently, twice. */
+export const FRAME_DISAGREES = 0x10;
+
 /** True where the kernel's folio_test_anon holds: KSM pages are anonymous (kernel-facts 3.2). */
 export function isAnonKind(kind: number): boolean {
   return kind === KIND_ANON || kind === KIND_KSM;

@@ -77,6 +77,7 @@ export const mmOwner: Scheme = {
   id: "mm-owner",
   title: "two owners and a shared bit (CONFIG_NO_PAGE_MAPCOUNT)",
   origin: "David Hildenbrand, Linux 6.15 (March 2025)",
+  kernelConfig: "nopage",
   stateBits: { perFolio: 32 + 32 + 2 * 32 + 2 * 32, perPage: 0 },
   guarantees: {
     mapped: "exact",

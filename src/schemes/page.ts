@@ -97,6 +97,7 @@ export const page: Scheme = {
   id: "page",
   title: "a mapcount in every page (CONFIG_PAGE_MAPCOUNT)",
   origin: "Linux 6.15 and later by default; per-page counts since the beginning",
+  kernelConfig: "page",
   stateBits: { perFolio: 32 + 32 + 32 + 2 * 32 + 2 * 32, perPage: 32 },
   guarantees: {
     mapped: "exact",

@@ -80,6 +80,8 @@ export interface Scheme {
   readonly title: string;
   /** Who proposed it, when, and in which kernels it runs. */
   readonly origin: string;
+  /** The kernel configuration that counts this way, if one does. */
+  readonly kernelConfig?: "page" | "nopage";
   readonly stateBits: { readonly perFolio: number; readonly perPage: number };
   readonly guarantees: Readonly<Record<Question, Guarantee>>;
   readonly rules: FigureRules;

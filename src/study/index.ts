@@ -1,0 +1,2 @@
+export * from "./capture-report.ts";
+export { reportOnCapture } from "./report-on-capture.ts";
