@@ -178,7 +178,9 @@ async function compareAgain(
     kernelCountsMore++;
     if (options.everyFrame && machine.mapcountConfig !== "nopage") believeKernel(options, pfn, kernel);
   }
-  frames.corrected.push(...differing.filter((pfn, index) => frames.mapcount[pfn] !== foundFirst[index]));
+  for (const [index, pfn] of differing.entries()) {
+    if (frames.mapcount[pfn] !== foundFirst[index]) frames.corrected.push(pfn);
+  }
   return { differAfter, kernelCountsMore };
 }
 

@@ -244,7 +244,7 @@ class HistogramPass {
       ((bits & RUN_EXCLUSIVE) !== 0 ? ATTRIBUTE_EXCLUSIVE : 0) |
       ((bits & RUN_FILE) !== 0 ? ATTRIBUTE_FILE : 0) |
       (pmd ? ATTRIBUTE_PMD : 0);
-    if (block[FRAME_AT + 2 * at + 1] !== 0 || lowest + pages > this.frameCount) {
+    if (block[FRAME_AT + 2 * at + 1] !== 0 || lowest + (step === 0 ? 1 : pages) > this.frameCount) {
       this.add(attributes, pages);
       return;
     }

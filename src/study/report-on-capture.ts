@@ -4,7 +4,7 @@
  * The steps: each scheme answers about the large folios at rest; frames fall into classes; the readers count each VMA's
  * pages by class; sums over classes are the figures. A scheme costs its answers and one addition a class, not a page.
  */
-import type { Capture, CapturedProcess } from "../capture/index.ts";
+import type { Capture, CapturedProcess, Histograms } from "../capture/index.ts";
 import { ATTRIBUTES, ATTRIBUTE_EXCLUSIVE, ATTRIBUTE_FILE, ATTRIBUTE_PMD, ATTRIBUTE_PMD_HEAD } from "../capture/index.ts";
 import {
   ENTRY_EXCLUSIVE,
@@ -53,6 +53,7 @@ export interface CaptureSums {
   readonly vmas: MappingSums;
   /** Swap entries by VMA row, in pages. */
   readonly swapPages: Float64Array;
+  readonly histograms: readonly Histograms[];
 }
 
 /** The schemes in the order of a report: the kernel's own first. */
@@ -84,7 +85,7 @@ export async function sumCapture(capture: Capture, schemes: readonly Scheme[]): 
       if (swapKinds[swap[at + 1]! & SWAP_TYPE_MASK] === SWAP_KIND_SWAP) swapPages[swap[at]!]! += swap[at + 2]!;
     }
   }
-  return { schemes, answers, classes, vmas, swapPages };
+  return { schemes, answers, classes, vmas, swapPages, histograms };
 }
 
 function addTriple(

@@ -1,0 +1,98 @@
+/**
+ * Text of others made fit for a terminal: control characters escaped, width in columns known, cut with an ellipsis.
+ *
+ * A process chooses its own name and command line, newlines and terminal escapes included. Invariant: nothing that moves
+ * the cursor, changes a colour or turns the direction of writing comes out of `escapeControls`. Width of ASCII is its
+ * length; string-width is loaded only for text that needs it.
+ */
+
+/** Columns that a text takes on a terminal. */
+export type WidthOf = (text: string) => number;
+
+/** C0, DEL, C1, zero width and direction marks, line and paragraph separators, byte order mark, lone surrogates. */
+// oxlint-disable-next-line no-control-regex
+const UNPRINTABLE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|\udb40[\udc00-\udc7f]/g;
+
+const SHORT_ESCAPES = new Map([
+  ["\n", "\\n"],
+  ["\r", "\\r"],
+  ["\t", "\\t"],
+]);
+
+/** The text with everything unprintable as \n, \x1b or \u202e. */
+export function escapeControls(text: string): string {
+  return text.replace(UNPRINTABLE, (found) => SHORT_ESCAPES.get(found) ?? escapeCode(found));
+}
+
+function escapeCode(found: string): string {
+  const code = found.charCodeAt(0);
+  return code < 0x100 && found.length === 1 ? `\\x${hex(code, 2)}` : escapeUnits(found);
+}
+
+function escapeUnits(found: string): string {
+  let text = "";
+  for (let at = 0; at < found.length; at++) text += `\\u${hex(found.charCodeAt(at), 4)}`;
+  return text;
+}
+
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, "0");
+}
+
+/** JSON text with everything unprintable as \uXXXX. JSON.stringify leaves what is above C0; in strings only it occurs. */
+export function escapeJsonControls(json: string): string {
+  return json.replace(UNPRINTABLE, (found) => (found === "\n" ? found : escapeUnits(found)));
+}
+
+// oxlint-disable-next-line no-control-regex
+const ASCII = /^[\u0000-\u007f]*$/;
+
+/** The width of printable ASCII. */
+export const asciiWidth: WidthOf = (text) => text.length;
+
+/** The width function that these texts need. */
+export async function chooseWidth(texts: Iterable<string>): Promise<WidthOf> {
+  for (const text of texts) {
+    if (ASCII.test(text)) continue;
+    const { default: stringWidth } = await import("string-width");
+    return (measured) => (ASCII.test(measured) ? measured.length : stringWidth(measured));
+  }
+  return asciiWidth;
+}
+
+const ELLIPSIS = "…";
+
+/** At most `width` columns of the text; what was cut is replaced by an ellipsis. */
+export function cutText(text: string, width: number, widthOf: WidthOf): string {
+  if (ASCII.test(text)) return text.length <= width ? text : cutAscii(text, width);
+  if (widthOf(text) <= width) return text;
+  let kept = "";
+  let columns = 0;
+  for (const { segment } of new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)) {
+    columns += widthOf(segment);
+    if (columns > width - 1) break;
+    kept += segment;
+  }
+  return width < 1 ? "" : `${kept}${ELLIPSIS}`;
+}
+
+function cutAscii(text: string, width: number): string {
+  return width < 1 ? "" : `${text.slice(0, width - 1)}${ELLIPSIS}`;
+}
+
+/** Breaks a paragraph at spaces into lines of at most `width` columns; a longer word is cut. */
+export function wrapText(text: string, width: number, indent = ""): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length <= width || line === "") line = longer;
+    else {
+      lines.push(line);
+      line = `${indent}${word}`;
+    }
+  }
+  if (line !== "") lines.push(line);
+  return lines.map((whole) => (whole.length <= width ? whole : cutAscii(whole, width)));
+}
