@@ -42,15 +42,15 @@ export function createDifference(frameCount: number): FrameDifference {
 }
 
 /**
- * Counts a run of present entries: `sign` 1 when it appears, -1 when it is taken back. `frame` is the run's first frame;
- * returns false, and counts nothing, if the run leaves the table. O(1).
+ * Counts a run of present entries `times` times: 1 when it appears, -1 when it is taken back, more when as many address
+ * spaces have it. `frame` is the run's first frame; returns false, and counts nothing, if the run leaves the table. O(1).
  */
-export function countRun(difference: FrameDifference, frame: number, pages: number, step: number, sign: 1 | -1): boolean {
+export function countRun(difference: FrameDifference, frame: number, pages: number, step: number, times: number): boolean {
   const { table, touched } = difference;
   const lowest = step < 0 ? frame - pages + 1 : frame;
   const behind = step === 0 ? frame + 1 : lowest + pages;
   if (behind >= table.length) return false;
-  const weight = step === 0 ? pages * sign : sign;
+  const weight = step === 0 ? pages * times : times;
   table[lowest]! += weight;
   table[behind]! -= weight;
   touched[lowest >>> BLOCK_SHIFT] = 1;

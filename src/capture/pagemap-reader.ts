@@ -10,6 +10,8 @@
  * Every run adds to the difference table of its thread: +1 at its first frame, -1 behind its last. One prefix sum over
  * all threads' tables then is every frame's mapcount, at a cost per run instead of per page.
  *
+ * Page tables of shared mappings that another process has byte by byte become one record each (run-templates.ts).
+ *
  * The inner loop is all 32-bit integers: a piece never crosses a multiple of 4 GiB of addresses, so a page is its index
  * in the piece, and a frame above 2^31 (8 TiB) is kept in its run but not counted.
  */
@@ -27,7 +29,16 @@ import { type FrameDifference, countRun } from "./frame-table.ts";
 import type { ScanRequest, SystemCalls } from "./ioctl.ts";
 import { SCAN_REGIONS_MAX } from "./ioctl.ts";
 import { ITEM_DONE, ITEM_ENDED, ITEM_FAILED, type ReadPlan, type VmaRanges } from "./read-plan.ts";
-import { type RunBlocks, RUN_LEVEL_SHIFT, RUN_PRESENT } from "./run-blocks.ts";
+import {
+  FRAME_AT,
+  PAGES_AT,
+  RUN_LEVEL_SHIFT,
+  RUN_PRESENT,
+  RUN_TEMPLATE,
+  type RunBlocks,
+  STEP_AT,
+} from "./run-blocks.ts";
+import type { RunTemplates } from "./run-templates.ts";
 
 /**
  * Entries read by one system call: 128 KiB. The kernel copies out 512 entries at a time, so more gains nothing. A piece
@@ -93,8 +104,16 @@ export class PagemapReader {
   private fd = -1;
   private piecePage = 0;
 
-  /** Without `calls` holes are read through and levels unknown. */
+  /** Receives the runs of a template while one is being decoded. */
+  private template: RunTemplates | undefined;
+  private readonly templates: RunTemplates | undefined;
+
+  /**
+   * Without `calls` holes are read through and levels unknown. If `runs` has templates, shared mappings refer to them
+   * and `countTemplates` must be called when all is read.
+   */
   constructor(vmas: VmaRanges, runs: RunBlocks, difference: FrameDifference, calls: SystemCalls | undefined) {
+    this.templates = runs.templates;
     this.vmas = vmas;
     this.runs = runs;
     this.difference = difference;
@@ -215,10 +234,56 @@ export class PagemapReader {
       while (endPage[this.vma]! <= page + index) this.vma++;
       const from = Math.max(index, startPage[this.vma]! - page);
       const stop = Math.min(count, endPage[this.vma]! - page);
-      if (from < stop) nonEmpty += this.decodeVma(from, stop);
+      if (from < stop) nonEmpty += this.decodeRange(from, stop);
       index = Math.max(from, stop);
     }
     return nonEmpty;
+  }
+
+  /** Entries [from, stop), all in the current VMA: whole page tables of shared mappings by template. */
+  private decodeRange(from: number, stop: number): number {
+    const head = from + ((HPAGE_PMD_NR - ((this.piecePage + from) % HPAGE_PMD_NR)) % HPAGE_PMD_NR);
+    if (this.templates === undefined || this.vmas.shared[this.vma] === 0 || head + HPAGE_PMD_NR > stop) {
+      return this.decodeVma(from, stop);
+    }
+    let nonEmpty = head > from ? this.decodeVma(from, head) : 0;
+    let index = head;
+    for (; index + HPAGE_PMD_NR <= stop; index += HPAGE_PMD_NR) nonEmpty += this.decodeShared(this.templates, index);
+    if (index < stop) nonEmpty += this.decodeVma(index, stop);
+    return nonEmpty;
+  }
+
+  /** One page table of a shared mapping: a template's record if its bytes are known or worth knowing, else runs. */
+  private decodeShared(templates: RunTemplates, index: number): number {
+    const page = this.piecePage + index;
+    let template = templates.find(page, this.bytes, index * 8);
+    if (template < 0) {
+      templates.begin();
+      this.template = templates;
+      this.decodeVma(index, index + HPAGE_PMD_NR);
+      this.template = undefined;
+      template = templates.keep(page, this.bytes, index * 8);
+      if (template < 0) return this.decodeVma(index, index + HPAGE_PMD_NR);
+    }
+    templates.usesOf[template]! += 1;
+    this.totals.entriesPresent += templates.pages(template);
+    this.append(index, template, 0, HPAGE_PMD_NR, 0, RUN_TEMPLATE);
+    return templates.pages(template);
+  }
+
+  /** Counts the runs of templates, each as often as it is used. */
+  countTemplates(): void {
+    const { templates, difference } = this;
+    for (let template = 0; template < (templates?.count ?? 0); template++) {
+      const uses = templates!.usesOf[template]!;
+      templates!.forEachRun(template, -1, (block, at) => {
+        const low = block[FRAME_AT + 2 * at]!;
+        const pages = block[PAGES_AT + at]!;
+        const inside = block[FRAME_AT + 2 * at + 1] === 0 && low >= 0;
+        if (inside && countRun(difference, low, pages, block[STEP_AT + at]!, uses)) return;
+        this.totals.entriesBeyondFrames += pages * uses;
+      });
+    }
   }
 
   /** Entries [from, stop) of the piece, all in the current VMA. */
@@ -257,6 +322,10 @@ export class PagemapReader {
   private emit(index: number, low: number, high: number, pages: number, step: number): void {
     const bits = (high >>> 23) & 0x1ff;
     const frameHigh = high & 0x7f_ffff;
+    if (this.template !== undefined) {
+      this.append(index, low, frameHigh, pages, step, bits);
+      return;
+    }
     if ((bits & RUN_PRESENT) === 0) {
       this.totals.entriesNotPresent += pages;
       this.append(index, low, frameHigh, pages, step, bits);
@@ -275,7 +344,8 @@ export class PagemapReader {
   private append(index: number, low: number, frameHigh: number, pages: number, step: number, bits: number): void {
     const pageLow = (this.piecePage % PAGES_PER_HIGH_WORD) + index;
     const addressHigh = Math.floor(this.piecePage / PAGES_PER_HIGH_WORD);
-    this.runs.append(this.vma, pageLow << 12, addressHigh, low, frameHigh, pages, step, bits);
+    const into = this.template ?? this.runs;
+    into.append(this.vma, pageLow << 12, addressHigh, low, frameHigh, pages, step, bits);
   }
 
   /** A run that could be mapped by PMDs: asks 2 MiB by 2 MiB, and splits the run where the level changes. */

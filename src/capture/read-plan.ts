@@ -29,6 +29,8 @@ export const ITEM_FAILED = 3;
 export interface VmaRanges {
   readonly startPage: Float64Array<SharedArrayBuffer>;
   readonly endPage: Float64Array<SharedArrayBuffer>;
+  /** 1 for a shared mapping (`s` in maps): other processes may have the very same entries. */
+  readonly shared: Uint8Array<SharedArrayBuffer>;
 }
 
 /** Slots of `ReadPlan.control`. */
@@ -56,7 +58,11 @@ export interface ReadPlan {
 export function createReadPlan(): ReadPlan {
   return {
     control: sharedInt32(4),
-    vmas: { startPage: sharedFloat64(VMAS_MAX), endPage: sharedFloat64(VMAS_MAX) },
+    vmas: {
+      startPage: sharedFloat64(VMAS_MAX),
+      endPage: sharedFloat64(VMAS_MAX),
+      shared: new Uint8Array(new SharedArrayBuffer(VMAS_MAX)),
+    },
     mm: sharedInt32(ITEMS_MAX),
     fd: sharedInt32(ITEMS_MAX),
     startPage: sharedFloat64(ITEMS_MAX),

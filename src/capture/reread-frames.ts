@@ -7,7 +7,7 @@
  */
 import { readSync } from "node:fs";
 import { PM_FRAME_HIGH } from "../kernel/index.ts";
-import { ADDRESS_AT, BITS_AT, FRAME_AT, PAGES_AT, RUN_PRESENT, type RunBlocks, STEP_AT, VMA_AT } from "./run-blocks.ts";
+import { ADDRESS_AT, BITS_AT, FRAME_AT, PAGES_AT, RUN_PRESENT, type RunBlocks, STEP_AT } from "./run-blocks.ts";
 
 export interface RereadRequest {
   /** Frames in question, ascending. */
@@ -31,24 +31,22 @@ export function rereadFrames(runs: RunBlocks, request: RereadRequest): RereadRes
   const before = new Int32Array(frames.length);
   const after = new Int32Array(frames.length);
   const entry = Buffer.allocUnsafeSlow(8);
-  runs.forEachBlock((block, count) => {
-    for (let at = 0; at < count; at++) {
-      if ((block[BITS_AT + at]! & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) continue;
-      const mm = mmOfVma[block[VMA_AT + at]!]!;
-      if (mmAlive[mm] === 0) continue;
-      const pages = block[PAGES_AT + at]!;
-      const step = block[STEP_AT + at]!;
-      const frame = block[FRAME_AT + 2 * at]! >>> 0;
-      const lowest = step < 0 ? frame - pages + 1 : frame;
-      const end = step === 0 ? frame + 1 : lowest + pages;
-      const page = (block[ADDRESS_AT + 2 * at]! >>> 12) + block[ADDRESS_AT + 2 * at + 1]! * 1_048_576;
-      for (let i = lowerBound(frames, lowest); i < frames.length && frames[i]! < end; i++) {
-        const repeat = step === 0 ? pages : 1;
-        before[i]! += repeat;
-        for (let k = 0; k < repeat; k++) {
-          const pageIndex = step === 0 ? k : Math.abs(frames[i]! - frame);
-          if (stillMaps(fdOfMm[mm]!, page + pageIndex, frames[i]!, entry)) after[i]! += 1;
-        }
+  runs.forEachRun((block, at, vma) => {
+    if ((block[BITS_AT + at]! & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) return;
+    const mm = mmOfVma[vma]!;
+    if (mmAlive[mm] === 0) return;
+    const pages = block[PAGES_AT + at]!;
+    const step = block[STEP_AT + at]!;
+    const frame = block[FRAME_AT + 2 * at]! >>> 0;
+    const lowest = step < 0 ? frame - pages + 1 : frame;
+    const end = step === 0 ? frame + 1 : lowest + pages;
+    const page = (block[ADDRESS_AT + 2 * at]! >>> 12) + block[ADDRESS_AT + 2 * at + 1]! * 1_048_576;
+    for (let i = lowerBound(frames, lowest); i < frames.length && frames[i]! < end; i++) {
+      const repeat = step === 0 ? pages : 1;
+      before[i]! += repeat;
+      for (let k = 0; k < repeat; k++) {
+        const pageIndex = step === 0 ? k : Math.abs(frames[i]! - frame);
+        if (stillMaps(fdOfMm[mm]!, page + pageIndex, frames[i]!, entry)) after[i]! += 1;
       }
     }
   });

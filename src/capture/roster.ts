@@ -86,10 +86,11 @@ export class Roster {
 
   private publish(opened: OpenedProcess, place: { mm: number; firstVma: number; endVma: number }): boolean {
     if (place.endVma > VMAS_MAX) return false;
-    const { startPage, endPage } = this.plan.vmas;
+    const { startPage, endPage, shared } = this.plan.vmas;
     for (const [index, vma] of opened.vmas.entries()) {
       startPage[place.firstVma + index] = vma.startPage;
       endPage[place.firstVma + index] = vma.endPage;
+      shared[place.firstVma + index] = vma.shared ? 1 : 0;
     }
     if (!publishProcess(this.plan, { ...place, fd: opened.pagemapFd })) return false;
     this.fdOfMm.push(opened.pagemapFd);

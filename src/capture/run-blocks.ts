@@ -17,6 +17,8 @@
  * The layout is that of the Parquet columns, so a block goes to disk without conversion (mapping-part.ts).
  */
 
+import type { RunTemplates } from "./run-templates.ts";
+
 /** Runs in a block: 1 MiB of columns. */
 export const BLOCK_RUNS = 32_768;
 export const WORDS_PER_RUN = 8;
@@ -39,6 +41,32 @@ export const RUN_PRESENT = 1 << 8;
 /** Shift of the two level bits (kernel's LEVEL_... codes). */
 export const RUN_LEVEL_SHIFT = 9;
 
+/** Marks a record that stands for a template's runs; its frame word is the template's number (run-templates.ts). */
+export const RUN_TEMPLATE = 1 << 12;
+
+/** Writes run `at` of a block. */
+export function writeRun(
+  block: Int32Array,
+  at: number,
+  vma: number,
+  addressLow: number,
+  addressHigh: number,
+  frameLow: number,
+  frameHigh: number,
+  pages: number,
+  step: number,
+  bits: number,
+): void {
+  block[VMA_AT + at] = vma;
+  block[ADDRESS_AT + 2 * at] = addressLow;
+  block[ADDRESS_AT + 2 * at + 1] = addressHigh;
+  block[FRAME_AT + 2 * at] = frameLow;
+  block[FRAME_AT + 2 * at + 1] = frameHigh;
+  block[PAGES_AT + at] = pages;
+  block[STEP_AT + at] = step;
+  block[BITS_AT + at] = bits;
+}
+
 /** Where full blocks go, and come back from. */
 export interface BlockStore {
   /** Keeps the first `runs` runs of the block; returns a handle for `load`. */
@@ -56,8 +84,13 @@ interface FullBlock {
 /** Receives a block and the number of its runs in use. The block is valid during the call only. */
 export type BlockVisitor = (block: Int32Array, runs: number) => void;
 
+/** Receives one run, and the VMA it belongs to (for a template's run that is not the VMA in its block). */
+export type RunVisitor = (block: Int32Array, at: number, vma: number) => void;
+
 /** The runs that one thread holds, in order, within a memory bound. */
 export class RunBlocks {
+  /** Where records marked RUN_TEMPLATE find their runs. */
+  templates: RunTemplates | undefined;
   private current: Int32Array = new Int32Array(BLOCK_RUNS * WORDS_PER_RUN);
   private used = 0;
   private readonly full: FullBlock[] = [];
@@ -89,16 +122,7 @@ export class RunBlocks {
     bits: number,
   ): void {
     if (this.used === BLOCK_RUNS) this.turnBlock();
-    const block = this.current;
-    const at = this.used++;
-    block[VMA_AT + at] = vma;
-    block[ADDRESS_AT + 2 * at] = addressLow;
-    block[ADDRESS_AT + 2 * at + 1] = addressHigh;
-    block[FRAME_AT + 2 * at] = frameLow;
-    block[FRAME_AT + 2 * at + 1] = frameHigh;
-    block[PAGES_AT + at] = pages;
-    block[STEP_AT + at] = step;
-    block[BITS_AT + at] = bits;
+    writeRun(this.current, this.used++, vma, addressLow, addressHigh, frameLow, frameHigh, pages, step, bits);
   }
 
   /** Adds a block that lies in the store already (a stored capture). */
@@ -142,5 +166,16 @@ export class RunBlocks {
       visit(block, entry.runs);
       if (entry.memory === undefined) this.spare.push(block);
     }
+  }
+
+  /** Calls `visit` for every run in order, a template's runs once for each VMA that has them. */
+  forEachRun(visit: RunVisitor): void {
+    this.forEachBlock((block, count) => {
+      for (let at = 0; at < count; at++) {
+        const vma = block[VMA_AT + at]!;
+        if ((block[BITS_AT + at]! & RUN_TEMPLATE) === 0) visit(block, at, vma);
+        else this.templates!.forEachRun(block[FRAME_AT + 2 * at]!, vma, visit);
+      }
+    });
   }
 }

@@ -23,10 +23,12 @@ import {
   RUN_FILE,
   RUN_LEVEL_SHIFT,
   RUN_PRESENT,
+  RUN_TEMPLATE,
   type RunBlocks,
   STEP_AT,
   VMA_AT,
 } from "./run-blocks.ts";
+import type { RunTemplates } from "./run-templates.ts";
 
 /** Words of an event: folio, first page, pages, level (and EVENT_EXCLUSIVE), vma, mm. */
 export const EVENT_WORDS = 6;
@@ -74,15 +76,13 @@ export function countRuns(
   sign: 1 | -1,
 ): number {
   let outside = 0;
-  runs.forEachBlock((block, count) => {
-    for (let at = 0; at < count; at++) {
-      if ((block[BITS_AT + at]! & RUN_PRESENT) === 0 || wanted[mmOfVma[block[VMA_AT + at]!]!] === 0) continue;
-      const pages = block[PAGES_AT + at]!;
-      const inside =
-        block[FRAME_AT + 2 * at + 1] === 0 &&
-        countRun(difference, block[FRAME_AT + 2 * at]! >>> 0, pages, block[STEP_AT + at]!, sign);
-      if (!inside) outside += pages;
-    }
+  runs.forEachRun((block, at, vma) => {
+    if ((block[BITS_AT + at]! & RUN_PRESENT) === 0 || wanted[mmOfVma[vma]!] === 0) return;
+    const pages = block[PAGES_AT + at]!;
+    const inside =
+      block[FRAME_AT + 2 * at + 1] === 0 &&
+      countRun(difference, block[FRAME_AT + 2 * at]! >>> 0, pages, block[STEP_AT + at]!, sign);
+    if (!inside) outside += pages;
   });
   return outside;
 }
@@ -92,29 +92,53 @@ export function collectEvents(runs: RunBlocks, tables: PassTables): Int32Array {
   const list = new WordList();
   const { mmOfVma, mmAlive, frameCount } = tables;
   const blockHasFolio = blocksWithFolios(tables);
+  const { templates } = runs;
+  const withoutFolios = templates === undefined ? undefined : templatesWithoutFolios(templates, blockHasFolio);
+  const visit = (block: Int32Array, at: number, vma: number): void => {
+    const pages = block[PAGES_AT + at]!;
+    const frame = block[FRAME_AT + 2 * at]! >>> 0;
+    // Most runs are one page of small folios: decided by one look.
+    if (pages === 1 && blockHasFolio[frame >>> 9] === 0) return;
+    const bits = block[BITS_AT + at]!;
+    if ((bits & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) return;
+    const step = block[STEP_AT + at]!;
+    const lowest = step < 0 ? frame - pages + 1 : frame;
+    const end = step === 0 ? frame + 1 : lowest + pages;
+    const mm = mmOfVma[vma]!;
+    if (end > frameCount || mmAlive[mm] === 0) return;
+    const level = (bits >>> RUN_LEVEL_SHIFT) | ((bits & RUN_EXCLUSIVE) !== 0 ? EVENT_EXCLUSIVE : 0);
+    const repeat = step === 0 ? pages : 1;
+    for (let pfn = lowest; pfn < end; ) {
+      const frameBlock = pfn >>> 9;
+      if (blockHasFolio[frameBlock] === 0) pfn = (frameBlock + 1) * HPAGE_PMD_NR;
+      else pfn = emitFolio(list, tables, { pfn, end, level, vma, mm, repeat });
+    }
+  };
   runs.forEachBlock((block, count) => {
     for (let at = 0; at < count; at++) {
-      const pages = block[PAGES_AT + at]!;
-      const frame = block[FRAME_AT + 2 * at]! >>> 0;
-      // Most runs are one page of small folios: decided by one look.
-      if (pages === 1 && blockHasFolio[frame >>> 9] === 0) continue;
-      const bits = block[BITS_AT + at]!;
-      if ((bits & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) continue;
-      const step = block[STEP_AT + at]!;
-      const lowest = step < 0 ? frame - pages + 1 : frame;
-      const end = step === 0 ? frame + 1 : lowest + pages;
-      if (end > frameCount) continue;
-      const vma = block[VMA_AT + at]!;
-      const mm = mmOfVma[vma]!;
-      if (mmAlive[mm] === 0) continue;
-      for (let pfn = lowest; pfn < end; ) {
-        const frameBlock = pfn >>> 9;
-        if (blockHasFolio[frameBlock] === 0) pfn = (frameBlock + 1) * HPAGE_PMD_NR;
-        else pfn = emitFolio(list, tables, { pfn, end, level: (bits >>> RUN_LEVEL_SHIFT) | ((bits & RUN_EXCLUSIVE) !== 0 ? EVENT_EXCLUSIVE : 0), vma, mm, repeat: step === 0 ? pages : 1 });
+      if ((block[BITS_AT + at]! & RUN_TEMPLATE) === 0) visit(block, at, block[VMA_AT + at]!);
+      else {
+        const template = block[FRAME_AT + 2 * at]!;
+        if (withoutFolios![template] === 0) templates!.forEachRun(template, block[VMA_AT + at]!, visit);
       }
     }
   });
   return list.finished();
+}
+
+/** 1 for templates none of whose frames lies in a block with a large folio. */
+function templatesWithoutFolios(templates: RunTemplates, blockHasFolio: Uint8Array): Uint8Array {
+  const without = new Uint8Array(templates.count).fill(1);
+  for (let template = 0; template < templates.count; template++) {
+    templates.forEachRun(template, -1, (block, at) => {
+      const pages = block[PAGES_AT + at]!;
+      const frame = block[FRAME_AT + 2 * at]! >>> 0;
+      const lowest = block[STEP_AT + at]! < 0 ? frame - pages + 1 : frame;
+      // A template's run is at most 512 frames long, so it touches one block or two.
+      if (blockHasFolio[lowest >>> 9] === 1 || blockHasFolio[(lowest + pages - 1) >>> 9] === 1) without[template] = 0;
+    });
+  }
+  return without;
 }
 
 /** Emits the batch at `pfn` if a large folio lies there; returns where to go on. */
@@ -182,16 +206,45 @@ export function collectHistograms(
   classCount: number,
 ): Histograms {
   const pass = new HistogramPass(classOfFrame, classCount, tables.frameCount);
+  const ofTemplates = new TemplateHistograms(runs.templates, pass.ofOwn());
   runs.forEachBlock((block, count) => {
     for (let at = 0; at < count; at++) {
       const vma = block[VMA_AT + at]!;
       if (tables.mmAlive[tables.mmOfVma[vma]!] === 0) continue;
       if (vma !== pass.vma) pass.turn(vma);
-      pass.addRun(block, at);
+      if ((block[BITS_AT + at]! & RUN_TEMPLATE) === 0) pass.addRun(block, at);
+      else ofTemplates.addTo(pass, block[FRAME_AT + 2 * at]!);
     }
   });
   pass.turn(-1);
   return { triples: pass.triples.finished(), swap: pass.swap.finished() };
+}
+
+/** Histograms of templates, each made when first asked for. */
+class TemplateHistograms {
+  private readonly triplesOf: (Int32Array | undefined)[] = [];
+  private readonly templates: RunTemplates | undefined;
+  private readonly pass: HistogramPass;
+
+  constructor(templates: RunTemplates | undefined, pass: HistogramPass) {
+    this.templates = templates;
+    this.pass = pass;
+  }
+
+  addTo(target: HistogramPass, template: number): void {
+    const triples = (this.triplesOf[template] ??= this.make(template));
+    for (let at = 0; at < triples.length; at += 3) target.add(triples[at + 1]!, triples[at + 2]!);
+  }
+
+  private make(template: number): Int32Array {
+    const { pass } = this;
+    pass.turn(template);
+    this.templates!.forEachRun(template, template, (block, at) => pass.addRun(block, at));
+    pass.turn(-1);
+    const triples = pass.triples.finished();
+    pass.triples.length = 0;
+    return triples;
+  }
 }
 
 const PAGES_PER_TRIPLE_MAX = 2 ** 30;
@@ -273,7 +326,13 @@ class HistogramPass {
     this.add(current * ATTRIBUTES + attributes, end - since);
   }
 
-  private add(index: number, pages: number): void {
+  /** Another pass over the same frames and classes, with sums of its own. */
+  ofOwn(): HistogramPass {
+    return new HistogramPass(this.classOfFrame, this.pages.length / ATTRIBUTES, this.frameCount);
+  }
+
+  /** Adds pages at an index of class and attributes. */
+  add(index: number, pages: number): void {
     if (this.pages[index] === 0) this.touched[this.touchedCount++] = index;
     // A VMA of terabytes is filed in several triples rather than overflow one.
     if ((this.pages[index]! += pages) > PAGES_PER_TRIPLE_MAX) this.turn(this.vma);

@@ -67,7 +67,7 @@ export class FrameClasses {
     for (let block = 0; block < frames.blockMapped.length; block++) {
       if (frames.blockMapped[block] === 0) continue;
       const start = block * HPAGE_PMD_NR;
-      while (row < folios.count && folios.headPfn[row]! + 2 ** folios.order[row]! <= start) row++;
+      while (row < folios.count && folios.headPfn[row]! + (1 << folios.order[row]!) <= start) row++;
       row = this.assignBlock(frames, folios, classOfFrame, { start, row });
     }
   }
@@ -92,7 +92,7 @@ export class FrameClasses {
       const kindByte = kind[pfn]! & (FRAME_KIND_MASK | FRAME_LARGE);
       let group = -1;
       if ((kindByte & FRAME_LARGE) !== 0) {
-        while (row < folios.count && folios.headPfn[row]! + 2 ** folios.order[row]! <= pfn) row++;
+        while (row < folios.count && folios.headPfn[row]! + (1 << folios.order[row]!) <= pfn) row++;
         group = row < folios.count && folios.headPfn[row]! <= pfn ? groupOfFolio[row]! : -1;
       }
       if (kindByte !== lastKind || count !== lastCount || group !== lastGroup) {
