@@ -7,7 +7,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import os from "node:os";
-import { FolioColumns, type FolioKind, HPAGE_PMD_NR } from "../kernel/index.ts";
+import { FolioColumns, type FolioKind, HPAGE_PMD_NR, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import type { Agreement, Capture, Machine, ReadingCost } from "./capture.ts";
 import { readFolioCgroups } from "./folio-cgroups.ts";
 import { addEvents, countMappedPages } from "./folio-events.ts";
@@ -166,6 +166,13 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
   return finishCapture(reading, { roster, machine, totals, scanned, folios, frames, mmOfVma, mmAlive, checked, tables });
 }
 
+function refuseOtherPageSizes({ pageSizeBytes }: Machine): void {
+  if (pageSizeBytes === PAGE_SIZE_BYTES) return;
+  throw new CannotCapture(
+    `This machine's base pages are ${pageSizeBytes} bytes; Foliometer reads page tables of ${PAGE_SIZE_BYTES}-byte pages only.`,
+  );
+}
+
 /** Lists the processes, twice, and closes the plan. The readers are at work from the first process on. */
 async function listMachine(reading: Reading, roster: Roster, frameCount: number): Promise<Machine> {
   // The request to the other readers goes out first.
@@ -173,6 +180,7 @@ async function listMachine(reading: Reading, roster: Roster, frameCount: number)
   try {
     roster.list();
     const machine = readMachine(frameCount);
+    refuseOtherPageSizes(machine);
     roster.list();
     reading.phase("list");
     return machine;
