@@ -18,3 +18,4 @@ export {
   ATTRIBUTE_PMD_HEAD,
   type Histograms,
 } from "./run-passes.ts";
+export { RUN_FILE } from "./run-blocks.ts";

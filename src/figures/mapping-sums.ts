@@ -9,7 +9,7 @@
  */
 import { KIND_ANON, KIND_FILE, KIND_HUGETLB, KIND_KSM, KIND_SHMEM, isAnonKind } from "../kernel/index.ts";
 import type { FrameClass } from "./frame-classes.ts";
-import { pssOfPage } from "./proportional-share.ts";
+import { PSS_FULL_PAGE, pssOfPage } from "./proportional-share.ts";
 
 /** Columns of a row, in pages. */
 export const SUM_RSS = 0;
@@ -87,6 +87,23 @@ export class MappingSums {
       this.addKind(at, kind, pages, (entry & ENTRY_PMD) !== 0);
       this.addSchemes(at, frameClass, pages);
       if ((entry & ENTRY_PMD) === 0) this.addExclusive(at, frameClass, pages);
+    }
+  }
+
+  /**
+   * Adds entries that are not present but hold a page: migration, hwpoison, device. smaps counts them in Rss, always as
+   * shared and with full Pss, whatever the mapcount (kernel-facts 3.2, trap 11).
+   */
+  addNotPresent(row: number, pages: number, entry: number): void {
+    const { values } = this;
+    const at = row * this.width;
+    const isFile = (entry & ENTRY_FILE) !== 0;
+    values[at + SUM_RSS]! += pages;
+    values[at + (isFile ? SUM_FILE : SUM_ANON)]! += pages;
+    for (let scheme = 0; scheme < this.schemeCount; scheme++) {
+      const from = at + this.schemeAt(scheme);
+      values[from + OF_PSS]! += pages * PSS_FULL_PAGE;
+      values[from + (isFile ? OF_PSS_FILE : OF_PSS_ANON)]! += pages * PSS_FULL_PAGE;
     }
   }
 

@@ -5,7 +5,14 @@
  * pages by class; sums over classes are the figures. A scheme costs its answers and one addition a class, not a page.
  */
 import type { Capture, CapturedProcess, Histograms } from "../capture/index.ts";
-import { ATTRIBUTES, ATTRIBUTE_EXCLUSIVE, ATTRIBUTE_FILE, ATTRIBUTE_PMD, ATTRIBUTE_PMD_HEAD } from "../capture/index.ts";
+import {
+  ATTRIBUTES,
+  ATTRIBUTE_EXCLUSIVE,
+  ATTRIBUTE_FILE,
+  ATTRIBUTE_PMD,
+  ATTRIBUTE_PMD_HEAD,
+  RUN_FILE,
+} from "../capture/index.ts";
 import {
   ENTRY_EXCLUSIVE,
   ENTRY_FILE,
@@ -31,6 +38,7 @@ import {
 } from "../figures/index.ts";
 import {
   PAGE_SIZE_BYTES,
+  SWAP_KIND_MARKER,
   SWAP_KIND_SWAP,
   SWAP_TYPE_MASK,
   formatProcRefusal,
@@ -82,7 +90,10 @@ export async function sumCapture(capture: Capture, schemes: readonly Scheme[]): 
       addTriple(vmas, classes, { row: triples[at]!, index: triples[at + 1]!, pages: triples[at + 2]! });
     }
     for (let at = 0; at < swap.length; at += 4) {
-      if (swapKinds[swap[at + 1]! & SWAP_TYPE_MASK] === SWAP_KIND_SWAP) swapPages[swap[at]!]! += swap[at + 2]!;
+      const kind = swapKinds[swap[at + 1]! & SWAP_TYPE_MASK]!;
+      const pages = swap[at + 2]!;
+      if (kind === SWAP_KIND_SWAP) swapPages[swap[at]!]! += pages;
+      else if (kind !== SWAP_KIND_MARKER) vmas.addNotPresent(swap[at]!, pages, entryOfPagemapBits(swap[at + 3]!));
     }
   }
   return { schemes, answers, classes, vmas, swapPages, histograms };
@@ -104,6 +115,10 @@ function addTriple(
     ((attributes & ATTRIBUTE_EXCLUSIVE) !== 0 ? ENTRY_EXCLUSIVE : 0) |
     ((attributes & ATTRIBUTE_PMD) !== 0 ? ENTRY_PMD : 0);
   sums.add(row, frameClass, pages, entry);
+}
+
+function entryOfPagemapBits(bits: number): number {
+  return (bits & RUN_FILE) !== 0 ? ENTRY_FILE : 0;
 }
 
 function swapLayout({ machine }: Capture): Parameters<typeof swapTypeTable>[0] {
