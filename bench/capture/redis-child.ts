@@ -24,7 +24,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 
-/** The one place that knows the shape of `report --json`: processes[].{pid, schemes: {ID: {pssBytes, ussBytes}}}. */
+/** The one place that knows the shape of `report --json`: processes[].{pid, schemes: {ID: {pssBytes, ussBytes: {least, most}}}}. */
 export function readSchemeFigures(report: unknown, pid: number): SchemeFigures[] {
   const processes = isRecord(report) ? report["processes"] : undefined;
   if (!Array.isArray(processes)) return [];
@@ -34,7 +34,9 @@ export function readSchemeFigures(report: unknown, pid: number): SchemeFigures[]
   return SCHEMES.flatMap((scheme) => {
     const figures = schemes[scheme];
     if (!isRecord(figures)) return [];
-    return [{ scheme, pssBytes: Number(figures["pssBytes"]), ussBytes: Number(figures["ussBytes"]) }];
+    const uss = figures["ussBytes"];
+    const least = isRecord(uss) ? Number(uss["least"]) : Number.NaN;
+    return [{ scheme, pssBytes: Number(figures["pssBytes"]), ussBytes: least }];
   });
 }
 
