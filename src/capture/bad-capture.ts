@@ -1,6 +1,6 @@
 /**
  * Why a directory cannot be opened as a capture: one code and one sentence, which says what is wrong, where, and what to
- * do about it.
+ * do about it. And why it cannot become one.
  *
  * Whatever lies in the directory, opening it ends in a capture or in this error (open-capture.test.ts tries at random).
  */
@@ -61,4 +61,12 @@ export class BadCapture extends Error {
 /** Paths come from the command line: shown whole unless they hold what a terminal would act on. */
 function printablePath(path: string): string {
   return /^[ -~]*$/.test(path) ? path : quoteUntrusted(path);
+}
+
+/** Why a capture cannot be written to a place, in one sentence. */
+export class CannotWriteCapture extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "CannotWriteCapture";
+  }
 }

@@ -1,3 +1,14 @@
+/**
+ * The door of the capture: the running machine, and capture files.
+ *
+ * What reads and writes files brings Parquet and validation with it, a tenth of a second at start. A report on the
+ * running machine needs neither, so those functions load their code when called.
+ */
+import type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
+import type { RedactOptions } from "./redact.ts";
+import type { WriteCaptureOptions, WrittenCapture } from "./write-capture.ts";
+
+export { BadCapture, type BadCaptureCode } from "./bad-capture.ts";
 export type {
   Agreement,
   Capture,
@@ -7,9 +18,14 @@ export type {
   ReadingCost,
   ThpSizeSettings,
 } from "./capture.ts";
+export { CannotFreeze, type FrozenProcesses, findPids, freezeCgroup, freezeProcesses, lineage } from "./freeze.ts";
 export { CannotCapture, type LiveCapture, type LiveCaptureOptions, captureLive } from "./live-capture.ts";
+export type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
+export { CannotWriteCapture } from "./partial-directory.ts";
 export type { CaptureProgress } from "./progress.ts";
+export type { RedactOptions } from "./redact.ts";
 export type { ProcessFilter } from "./roster.ts";
+export { RUN_FILE } from "./run-blocks.ts";
 export {
   ATTRIBUTES,
   ATTRIBUTE_EXCLUSIVE,
@@ -18,4 +34,27 @@ export {
   ATTRIBUTE_PMD_HEAD,
   type Histograms,
 } from "./run-passes.ts";
-export { RUN_FILE } from "./run-blocks.ts";
+export { readSmapsFacts, readSmapsRollup } from "./smaps-facts.ts";
+export type { WriteCaptureOptions, WrittenCapture } from "./write-capture.ts";
+
+/**
+ * Captures the running machine into a new directory. The directory appears when it is complete or not at all.
+ * Throws CannotCapture where the machine cannot be read, BadCapture where the directory cannot be had.
+ * @example const { capture } = await writeCapture("night", { createdBy: "example 1.0" }); await capture.close();
+ */
+export async function writeCapture(directory: string, options: WriteCaptureOptions): Promise<WrittenCapture> {
+  return (await import("./write-capture.ts")).writeCapture(directory, options);
+}
+
+/**
+ * Opens a capture directory. Throws BadCapture, with a sentence that says what is wrong with it.
+ * @example const capture = await openCapture("night"); console.log(capture.processes.length); await capture.close();
+ */
+export async function openCapture(directory: string, options: OpenCaptureOptions = {}): Promise<StoredCapture> {
+  return (await import("./open-capture.ts")).openCapture(directory, options);
+}
+
+/** Copies a capture with frame numbers, names and paths replaced by pseudonyms; figures stay as they are. */
+export async function redactCapture(from: string, to: string, options: RedactOptions): Promise<void> {
+  await (await import("./redact.ts")).redactCapture(from, to, options);
+}

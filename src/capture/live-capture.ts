@@ -34,7 +34,9 @@ export class CannotCapture extends Error {
 
 /** What to capture, and how. */
 export interface LiveCaptureOptions {
-  /** Which processes; all if absent. */
+  /** These processes only; all if absent. */
+  readonly pids?: readonly number[];
+  /** Of those, the ones that pass; all if absent. */
   readonly select?: ProcessFilter;
   /** Compare every mapped frame with kpagecount instead of a sample. Always done when not all processes are read. */
   readonly checkEveryFrame?: boolean;
@@ -103,6 +105,10 @@ export async function captureLive(options: LiveCaptureOptions): Promise<LiveCapt
   }
 }
 
+function isWholeMachine(options: LiveCaptureOptions): boolean {
+  return options.pids === undefined && options.select === undefined;
+}
+
 function withoutSystemCalls(missing: string): string {
   return (
     `Holes were read through and huge mappings not told apart, because ${missing}; ` +
@@ -130,7 +136,7 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
   const { options, threads, flagsFd, plan } = reading;
   const frameCount = findFrameCount(flagsFd);
   const differences = Array.from({ length: threads.count }, () => createDifference(frameCount));
-  const roster = new Roster(plan, options.select, reading.calls);
+  const roster = new Roster(plan, { pids: options.pids, wanted: options.select }, reading.calls);
   const stopWatching = watchProgress(plan, options.onProgress);
   const listed = listMachine(reading, roster, frameCount);
   const totals = await readPlan(reading, differences, listed.then(() => undefined));
@@ -157,7 +163,7 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
     mmAlive,
     machine,
     folios: folios.columns,
-    everyFrame: options.checkEveryFrame === true || options.select !== undefined,
+    everyFrame: options.checkEveryFrame === true || !isWholeMachine(options),
   });
   countMappedPages(frames, folios.columns);
   reading.phase("check");
@@ -346,7 +352,7 @@ function finishCapture(reading: Reading, read: Read): LiveCapture {
     agreement: read.checked.agreement,
     cost: costOf(reading, read),
     notes: reading.notes,
-    wholeMachine: options.select === undefined,
+    wholeMachine: isWholeMachine(options),
     smallFrames: mergeSmall(read.scanned),
     folioFlags: { low: read.folios.flagsLow, high: read.folios.flagsHigh },
     async countClasses(classOfFrame, classCount) {

@@ -185,7 +185,11 @@ function parseJson(text: string, path: string): unknown {
 function checkVersion(written: unknown, path: string): void {
   const fields = (typeof written === "object" && written !== null ? written : {}) as Readonly<Record<string, unknown>>;
   if (fields.format !== CAPTURE_FORMAT) {
-    throw new BadCapture("not-a-capture", path, `is the manifest of something else: its format is not "${CAPTURE_FORMAT}"`);
+    throw new BadCapture(
+      "not-a-capture",
+      path,
+      `is the manifest of something else: its format is not "${CAPTURE_FORMAT}"`,
+    );
   }
   const version = fields.formatVersion;
   if (typeof version !== "number" || !Number.isInteger(version) || version < 1) {
@@ -231,5 +235,15 @@ export function measureFile(path: string): Pick<WrittenFile, "bytes" | "sha256">
     }
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Whether a manifest belongs to a capture of any version, also of one that cannot be opened. */
+export function isManifestOfCapture(path: string): boolean {
+  try {
+    return (JSON.parse(readSmallFile(path)) as { readonly format?: unknown } | null)?.format === CAPTURE_FORMAT;
+  } catch {
+    // Not readable or not JSON: then it is not known to be ours.
+    return false;
   }
 }

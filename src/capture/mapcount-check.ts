@@ -122,7 +122,8 @@ function compareOnce(
 ): { checked: number; differing: number[] } {
   const { mapcount, kind, frameCount } = frames;
   const wanted = (pfn: number): boolean =>
-    mapcount[pfn] !== 0 &&
+    // Pages of a large folio that only others map matter too: its sharing is asked as a whole.
+    (mapcount[pfn] !== 0 || (kind[pfn]! & FRAME_LARGE) !== 0) &&
     (kind[pfn]! & FRAME_KIND_MASK) !== KIND_UNCOUNTED &&
     (blocks === undefined || blocks[pfn >>> 9] === 1);
   const differing: number[] = [];

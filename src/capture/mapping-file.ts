@@ -45,7 +45,7 @@ export function writeMappingFooter(path: string, groups: readonly StoredGroup[])
     parquet.num_rows = BigInt(rows);
     void parquet.finish();
     const footer = writer.getBytes();
-    for (let done = 0; done < footer.length; ) {
+    for (let done = 0; done < footer.length;) {
       done += writeSync(fd, footer, done, footer.length - done, end + done);
     }
     return rows;
@@ -85,7 +85,10 @@ export function readMappingGroups(path: string): StoredGroup[] {
       const offsets = chunks.map(({ start, bytes }, index) => {
         const column = MAPPING_COLUMNS[index];
         const header = dataPageHeader(rows * column.bytes, rows);
-        if (bytes !== header.length + rows * column.bytes || !readExactly(fd, path, start, header.length).equals(header)) {
+        if (
+          bytes !== header.length + rows * column.bytes ||
+          !readExactly(fd, path, start, header.length).equals(header)
+        ) {
           throw new BadCapture("foreign", path, `holds the column "${column.name}" in pages of another kind`);
         }
         return start + header.length;

@@ -5,15 +5,14 @@
  * values must have, and its definition levels, whose run lengths the library would otherwise believe.
  */
 import { createHash } from "node:crypto";
-import { closeSync, openSync, writeFileSync } from "node:fs";
-import { type DecodedArray, parquetRead } from "hyparquet";
+import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
+import { type DecodedArray, type FileMetaData, parquetRead } from "hyparquet";
 import { deserializeTCompactProtocol } from "hyparquet/src/thrift.js";
-import { parquetWriteBuffer } from "hyparquet-writer";
+import { ByteWriter, ParquetWriter } from "hyparquet-writer";
 import { BadCapture } from "./bad-capture.ts";
 import {
   CREATED_BY,
   type PlainChunk,
-  type PlainFooter,
   parquetSchemaOf,
   readExactly,
   readPlainFooter,
@@ -22,19 +21,11 @@ import {
 } from "./plain-parquet.ts";
 import type { ColumnSpec, ColumnType, TableSchema } from "./table-schema.ts";
 
-/** Rows of a row group. */
-const GROUP_ROWS = 65_536;
+/** Rows of a row group: a few MiB of values while it is written. */
+const GROUP_ROWS = 8192;
 /** Longest header of one of our pages. */
 const PAGE_HEADER_BYTES_MAX = 64;
 const DATA_PAGE_V2 = 3;
-
-/** Values of one column: typed arrays, or arrays with null where the column is nullable. */
-export type ColumnValues =
-  | Int32Array
-  | Float64Array
-  | BigInt64Array
-  | BigUint64Array
-  | readonly (string | number | bigint | boolean | null)[];
 
 /** The size and content of a file, as the manifest notes them. */
 export interface WrittenFile {
@@ -43,106 +34,116 @@ export interface WrittenFile {
   readonly sha256: string;
 }
 
-/** Writes a table; the columns are given by name. Numbers of int64 columns may be plain numbers. */
+/** A value of a column, by row. */
+export type ColumnSource = (row: number) => string | number | bigint | boolean | null;
+
+/**
+ * Writes a table row group by row group, so that only a group's values are in memory at once. The columns are given by
+ * name; numbers of 64-bit columns may be plain numbers.
+ */
 export function writeTable(
   path: string,
   schema: TableSchema,
-  columns: Readonly<Record<string, ColumnValues>>,
+  rows: number,
+  columns: Readonly<Record<string, ColumnSource>>,
 ): WrittenFile {
-  const columnData = schema.columns.map(({ name, type }) => ({
-    name,
-    data: encodable(columns[name], type),
-    encoding: "PLAIN" as const,
-    offsetIndex: false,
-  }));
-  const bytes = new Uint8Array(
-    parquetWriteBuffer({
-      columnData,
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    const writer = new ByteWriter();
+    const parquet = new ParquetWriter({
+      writer,
       schema: parquetSchemaOf(schema),
       codec: "UNCOMPRESSED",
       statistics: false,
-      rowGroupSize: GROUP_ROWS,
-      pageSize: 0,
       createdBy: CREATED_BY,
-    }),
-  );
-  writeFileSync(path, bytes, { flag: "wx", mode: 0o600 });
-  const rows = columns[schema.columns[0].name].length;
-  return { bytes: bytes.length, rows, sha256: createHash("sha256").update(bytes).digest("hex") };
+    });
+    const hash = createHash("sha256");
+    const flush = (): void => {
+      hash.update(writer.getBytes());
+      writeAll(fd, writer.getBytes());
+      writer.index = 0;
+    };
+    for (let first = 0; first < rows; first += GROUP_ROWS) {
+      const length = Math.min(GROUP_ROWS, rows - first);
+      const columnData = schema.columns.map(({ name, type }) => ({
+        name,
+        data: valuesOf(columns[name], type, first, length),
+        encoding: "PLAIN" as const,
+        offsetIndex: false,
+      }));
+      // Without a promise in the writer, neither of these returns one.
+      void parquet.write({ columnData, rowGroupSize: length, pageSize: 0 });
+      flush();
+    }
+    void parquet.finish();
+    flush();
+    return { bytes: writer.offset, rows, sha256: hash.digest("hex") };
+  } finally {
+    closeSync(fd);
+  }
 }
 
-function encodable(values: ColumnValues, type: ColumnType): DecodedArray {
+function valuesOf(source: ColumnSource, type: ColumnType, first: number, length: number): DecodedArray {
   const wide = type === "int64" || type === "uint64";
-  if (!wide || values instanceof BigInt64Array || values instanceof BigUint64Array) return values as DecodedArray;
-  return Array.from(values, (value) => (typeof value === "number" ? BigInt(value) : value));
+  return Array.from({ length }, (_, index) => {
+    const value = source(first + index);
+    return wide && typeof value === "number" ? BigInt(value) : value;
+  });
 }
 
-/** The columns of a table that was read. Asking for a column with the wrong type is a bug. */
+/** Writes all bytes at the file's position. */
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+}
+
+/** Values of a column that was read: texts, low and high words (uint64), or numbers with NaN for null. */
+type Column =
+  | { readonly spec: ColumnSpec; readonly texts: (string | null)[] }
+  | { readonly spec: ColumnSpec; readonly words: Int32Array }
+  | { readonly spec: ColumnSpec; readonly numbers: Float64Array };
+
+/** The columns of a table that was read. Asking for a column that the schema does not have so is a bug. */
 export class TableColumns {
   readonly rows: number;
   private readonly path: string;
-  private readonly columns: ReadonlyMap<string, { readonly spec: ColumnSpec; readonly values: DecodedArray }>;
+  private readonly columns: ReadonlyMap<string, Column>;
 
-  constructor(
-    path: string,
-    rows: number,
-    columns: ReadonlyMap<string, { readonly spec: ColumnSpec; readonly values: DecodedArray }>,
-  ) {
+  constructor(path: string, rows: number, columns: ReadonlyMap<string, Column>) {
     this.path = path;
     this.rows = rows;
     this.columns = columns;
   }
 
-  /** An int32, int64 or double column without nulls. */
+  /** An int32, int64, double or boolean (0 or 1) column; NaN stands for null. */
   numbers(name: string): Float64Array {
-    const { values, spec } = this.column(name, ["int32", "int64", "double"], false);
-    const numbers = Float64Array.from(values as Iterable<number | bigint>, Number);
-    if (spec.type === "int64" && !numbers.every(Number.isSafeInteger)) throw this.damaged(name, "a number beyond 2^53");
-    return numbers;
-  }
-
-  nullableNumbers(name: string): (number | null)[] {
-    const { values } = this.column(name, ["int32", "int64"], true);
-    const numbers = Array.from(values as Iterable<number | bigint | null | undefined>, (value) =>
-      value === null || value === undefined ? null : Number(value),
-    );
-    if (!numbers.every((value) => value === null || Number.isSafeInteger(value))) {
-      throw this.damaged(name, "a number beyond 2^53");
-    }
-    return numbers;
+    const column = this.columns.get(name);
+    if (column === undefined || !("numbers" in column)) throw new Error(`the table has no column of numbers "${name}"`);
+    return column.numbers;
   }
 
   /** A uint64 column as low and high words. */
   words(name: string): Int32Array {
-    const values = BigUint64Array.from(this.column(name, ["uint64"], false).values as Iterable<bigint>);
-    return new Int32Array(values.buffer);
+    const column = this.columns.get(name);
+    if (column === undefined || !("words" in column)) throw new Error(`the table has no column of words "${name}"`);
+    return column.words;
   }
 
+  /** A text column without nulls. */
   texts(name: string): string[] {
-    return Array.from(this.column(name, ["text"], false).values as Iterable<string>);
+    const texts = this.nullableTexts(name);
+    if (this.columns.get(name)?.spec.nullable !== false) throw new Error(`the column "${name}" is nullable`);
+    return texts as string[];
   }
 
   nullableTexts(name: string): (string | null)[] {
-    const { values } = this.column(name, ["text"], true);
-    return Array.from(values as Iterable<string | null | undefined>, (value) => value ?? null);
-  }
-
-  nullableBooleans(name: string): (boolean | null)[] {
-    const { values } = this.column(name, ["boolean"], true);
-    return Array.from(values as Iterable<boolean | null | undefined>, (value) => value ?? null);
+    const column = this.columns.get(name);
+    if (column === undefined || !("texts" in column)) throw new Error(`the table has no column of texts "${name}"`);
+    return column.texts;
   }
 
   /** The error for a value that a check found wrong. */
   damaged(name: string, problem: string): BadCapture {
     return new BadCapture("damaged", this.path, `has ${problem} in the column "${name}"`);
-  }
-
-  private column(name: string, types: readonly ColumnType[], nullable: boolean): { spec: ColumnSpec; values: DecodedArray } {
-    const column = this.columns.get(name);
-    if (column === undefined || !types.includes(column.spec.type) || column.spec.nullable !== nullable) {
-      throw new Error(`the table has no ${nullable ? "nullable " : ""}column "${name}" of type ${types.join(" or ")}`);
-    }
-    return column;
   }
 }
 
@@ -154,43 +155,80 @@ export async function readTable(path: string, schema: TableSchema): Promise<Tabl
     for (const { chunks } of footer.groups) {
       for (const [index, chunk] of chunks.entries()) checkPage(fd, path, schema.columns[index], chunk);
     }
-    return new TableColumns(path, footer.rows, await decodeColumns(fd, path, schema, footer));
+    const columns = new Map(schema.columns.map((spec) => [spec.name, emptyColumn(spec, footer.rows)]));
+    let before = 0;
+    for (const [index, { rows }] of footer.groups.entries()) {
+      const values = await decodeGroup(fd, path, footer.metadata, index);
+      for (const { name } of schema.columns) {
+        const column = columns.get(name);
+        const decoded = values.get(name);
+        if (column === undefined || decoded?.length !== rows) {
+          throw new BadCapture("damaged", path, `lacks values of the column "${name}"`);
+        }
+        fillColumn(path, column, before, decoded);
+      }
+      before += rows;
+    }
+    return new TableColumns(path, footer.rows, columns);
   } finally {
     closeSync(fd);
+  }
+}
+
+function emptyColumn(spec: ColumnSpec, rows: number): Column {
+  if (spec.type === "text") return { spec, texts: [] };
+  if (spec.type === "uint64") return { spec, words: new Int32Array(2 * rows) };
+  return { spec, numbers: new Float64Array(rows) };
+}
+
+/** Takes over the values of a row group: a compact form, so that the library's arrays can go. */
+function fillColumn(path: string, column: Column, before: number, values: DecodedArray): void {
+  if ("texts" in column) {
+    for (const value of values as Iterable<string | null | undefined>) column.texts.push(value ?? null);
+    return;
+  }
+  if ("words" in column) {
+    const wide = BigUint64Array.from(values as Iterable<bigint>);
+    column.words.set(new Int32Array(wide.buffer), 2 * before);
+    return;
+  }
+  const { numbers, spec } = column;
+  let row = before;
+  for (const value of values as Iterable<number | bigint | boolean | null | undefined>) {
+    const number = value === null || value === undefined ? Number.NaN : Number(value);
+    if (typeof value === "bigint" && !Number.isSafeInteger(number)) {
+      throw new BadCapture("damaged", path, `has a number beyond 2^53 in the column "${spec.name}"`);
+    }
+    numbers[row++] = number;
   }
 }
 
 /** Without a byte order mark's magic: a text that begins with U+FEFF keeps it. */
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-async function decodeColumns(
+async function decodeGroup(
   fd: number,
   path: string,
-  schema: TableSchema,
-  { metadata, rows }: PlainFooter,
-): Promise<Map<string, { spec: ColumnSpec; values: DecodedArray }>> {
-  const pieces = new Map<string, { rowStart: number; columnData: DecodedArray }[]>();
-  const slice = (start: number, end = start): ArrayBuffer => readExactly(fd, path, start, end - start).buffer;
+  metadata: FileMetaData,
+  index: number,
+): Promise<Map<string, DecodedArray>> {
+  const columns = new Map<string, DecodedArray>();
+  const group = metadata.row_groups[index];
   try {
     await parquetRead({
-      file: { byteLength: Number.MAX_SAFE_INTEGER, slice },
-      metadata,
-      parsers: { stringFromBytes: (bytes: Uint8Array) => utf8.decode(bytes) },
-      onChunk: ({ columnName, columnData, rowStart }) => {
-        pieces.set(columnName, [...(pieces.get(columnName) ?? []), { rowStart, columnData }]);
+      file: {
+        byteLength: fstatSync(fd).size,
+        slice: (start, end = start) => readExactly(fd, path, start, end - start).buffer,
       },
+      metadata: { ...metadata, row_groups: [group], num_rows: group.num_rows },
+      parsers: { stringFromBytes: (bytes: Uint8Array) => utf8.decode(bytes) },
+      // One page a chunk, so one call a column.
+      onChunk: ({ columnName, columnData }) => columns.set(columnName, columnData),
     });
   } catch (error) {
     // Texts whose lengths do not fit their page end here, in the library's words.
     if (error instanceof BadCapture) throw error;
     throw new BadCapture("damaged", path, `cannot be decoded (${(error as Error).message})`);
-  }
-  const columns = new Map<string, { spec: ColumnSpec; values: DecodedArray }>();
-  for (const spec of schema.columns) {
-    const sorted = (pieces.get(spec.name) ?? []).toSorted((a, b) => a.rowStart - b.rowStart);
-    const values = sorted.length === 1 ? sorted[0].columnData : sorted.flatMap(({ columnData }) => Array.from(columnData));
-    if (values.length !== rows) throw new BadCapture("damaged", path, `lacks values of the column "${spec.name}"`);
-    columns.set(spec.name, { spec, values });
   }
   return columns;
 }
@@ -231,12 +269,14 @@ function checkPage(fd: number, path: string, spec: ColumnSpec, chunk: PlainChunk
     throw bad("has levels of an impossible length");
   }
   const levels = bytes.subarray(headerBytes, headerBytes + levelBytes);
-  if (spec.nullable && countLevels(levels, chunk.rows) !== chunk.rows - nulls) throw bad("contradicts itself about nulls");
+  if (spec.nullable && countLevels(levels, chunk.rows) !== chunk.rows - nulls)
+    throw bad("contradicts itself about nulls");
   const values = chunk.rows - nulls;
   const width = VALUE_BYTES[spec.type];
   const wanted = spec.type === "boolean" ? Math.ceil(values / 8) : width === undefined ? undefined : values * width;
   const left = pageBytes - levelBytes;
-  if (wanted === undefined ? left < values * 4 : left !== wanted) throw bad("has values of another length than its rows");
+  if (wanted === undefined ? left < values * 4 : left !== wanted)
+    throw bad("has values of another length than its rows");
 }
 
 /** Ones among `rows` definition levels of one bit (Parquet's runs and bit-packed groups), or -1 if they are malformed. */
@@ -245,14 +285,16 @@ function countLevels(levels: Uint8Array, rows: number): number {
   let seen = 0;
   let ones = 0;
   while (seen < rows) {
-    const header = at < levels.length && levels.subarray(at, at + 5).some((byte) => byte < 0x80) ? varintAt(levels, at) : -1;
+    const header =
+      at < levels.length && levels.subarray(at, at + 5).some((byte) => byte < 0x80) ? varintAt(levels, at) : -1;
     if (header < 2) return -1;
     while (levels[at] >= 0x80) at++;
     at++;
     const count = Math.floor(header / 2);
     if (header % 2 === 1) {
       if (at + count > levels.length || seen + count * 8 > rows + 7) return -1;
-      for (let row = 0; row < count * 8 && seen < rows; row++, seen++) ones += (levels[at + (row >> 3)] >> (row & 7)) & 1;
+      for (let row = 0; row < count * 8 && seen < rows; row++, seen++)
+        ones += (levels[at + (row >> 3)] >> (row & 7)) & 1;
       at += count;
     } else {
       if (at >= levels.length || seen + count > rows || levels[at] > 1) return -1;

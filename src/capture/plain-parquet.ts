@@ -57,7 +57,7 @@ export interface PlainFooter {
 /** Bytes [start, start + length) of an open file; BadCapture "truncated" where it ends before. */
 export function readExactly(fd: number, path: string, start: number, length: number): Buffer<ArrayBuffer> {
   const bytes = Buffer.alloc(length);
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const got = readSync(fd, bytes, done, length - done, start + done);
     if (got === 0) throw new BadCapture("truncated", path, `ends at byte ${start + done}`);
     done += got;
@@ -74,7 +74,8 @@ export function readPlainFooter(fd: number, path: string, schema: TableSchema): 
   let rows = 0;
   const groups = metadata.row_groups.map((group) => {
     const groupRows = countOf(group.num_rows);
-    if (groupRows < 1 || group.columns.length !== schema.columns.length) throw foreign("has a row group that is not ours");
+    if (groupRows < 1 || group.columns.length !== schema.columns.length)
+      throw foreign("has a row group that is not ours");
     rows += groupRows;
     const chunks = group.columns.map(({ meta_data: meta }, index) => {
       const plain =
@@ -98,6 +99,16 @@ export function readPlainFooter(fd: number, path: string, schema: TableSchema): 
   });
   if (rows !== countOf(metadata.num_rows)) throw new BadCapture("damaged", path, "contradicts itself about its rows");
   return { metadata, rows, groups };
+}
+
+/** Whether a Parquet file names us as its writer; undefined if it is not a readable Parquet file. */
+export function isWrittenByUs(fd: number, path: string): boolean | undefined {
+  try {
+    return readFooter(fd, path).metadata.created_by === CREATED_BY;
+  } catch (error) {
+    if (error instanceof BadCapture) return undefined;
+    throw error;
+  }
 }
 
 function readFooter(fd: number, path: string): { metadata: FileMetaData; footerStart: number } {

@@ -8,6 +8,7 @@
 import { closeSync, openSync, readFileSync, readdirSync } from "node:fs";
 import {
   type MapsVma,
+  PAGE_SIZE_BYTES,
   type ProcRefusal,
   type ProcessStatus,
   ProcTextError,
@@ -54,20 +55,44 @@ export function openProcess(
   if (wanted !== undefined && !wanted({ pid, cgroup, uid: status.uid })) return undefined;
   const identity = { pid, status, command: readCommand(directory) || `[${status.name}]`, cgroup };
   try {
-    const pagemapFd = openSync(`${directory}/pagemap`, "r");
-    try {
-      const vmas = parseMapsText(readFileSync(`${directory}/maps`, "latin1")).filter(({ name }) => name !== GATE_VMA);
-      return { ...identity, vmas, pagemapFd, refusal: null };
-    } catch (error) {
-      closeSync(pagemapFd);
-      throw error;
-    }
+    // In this order: what executes between the two fails isStillIn, which knows the VMAs.
+    const vmas = parseMapsText(readFileSync(`${directory}/maps`, "latin1")).filter(({ name }) => name !== GATE_VMA);
+    // An address space without a VMA is one whose end has begun.
+    if (vmas.length === 0) return undefined;
+    return { ...identity, vmas, pagemapFd: openSync(`${directory}/pagemap`, "r"), refusal: null };
   } catch (error) {
     if (error instanceof ProcTextError) throw error;
     const { code, path } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ESRCH") return undefined;
     return { ...identity, vmas: [], pagemapFd: -1, refusal: procRefusal(code ?? "EIO", path ?? directory) };
   }
+}
+
+/**
+ * Whether the process is still in the address space whose VMAs were read; false also when it has ended. A child of vfork
+ * is in its parent's until it executes, and that one lives on: read as the child's own, it would count twice. The
+ * stack's start, which lies in the VMA [stack] and is random for every execution, tells them apart. True where the kernel
+ * does not show it.
+ */
+export function isStillIn({ pid, vmas }: OpenedProcess): boolean {
+  const stat = readStat(pid);
+  if (stat === undefined || stat.vsize === 0) return false;
+  const stack = vmas.find(({ name }) => name === "[stack]");
+  if (stack === undefined || stat.stackPage === 0) return true;
+  return stack.startPage <= stat.stackPage && stat.stackPage <= stack.endPage;
+}
+
+/** Fields 23 and 28 of /proc/PID/stat; undefined for a process that is gone. */
+function readStat(pid: number): { readonly vsize: number; readonly stackPage: number } | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined;
+  }
+  // The name may hold anything, spaces and parentheses too; behind its last one stands field 3.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { vsize: Number(fields[23 - 3]), stackPage: Math.floor(Number(fields[28 - 3]) / PAGE_SIZE_BYTES) };
 }
 
 function readStatus(directory: string): ProcessStatus | undefined {

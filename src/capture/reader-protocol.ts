@@ -3,6 +3,7 @@
  */
 import type { FrameDifference } from "./frame-table.ts";
 import type { FoundFolios } from "./folio-scan.ts";
+import type { LoadTables, LoadedRuns } from "./load-runs.ts";
 import type { StoredGroup } from "./mapping-part.ts";
 import type { ReaderTotals } from "./pagemap-reader.ts";
 import type { ReadPlan } from "./read-plan.ts";
@@ -23,8 +24,7 @@ export type ReaderRequest =
       readonly type: "load";
       readonly groups: readonly StoredGroup[];
       readonly difference: FrameDifference;
-      readonly mmOfVma: Int32Array;
-      readonly mmAlive: Uint8Array;
+      readonly tables: LoadTables;
     }
   | {
       readonly type: "countEnded";
@@ -54,7 +54,7 @@ export type ReaderRequest =
 
 export type ReaderReply =
   | { readonly type: "read"; readonly totals: ReaderTotals }
-  | { readonly type: "loaded"; readonly outside: number }
+  | ({ readonly type: "loaded" } & LoadedRuns)
   | { readonly type: "countedEnded" }
   | { readonly type: "folios"; readonly found: FoundFolios }
   | ({ readonly type: "reread" } & RereadResult)

@@ -7,21 +7,28 @@
  */
 import { FolioScanner } from "./folio-scan.ts";
 import { loadSystemCalls } from "./ioctl.ts";
+import { loadRuns } from "./load-runs.ts";
 import { MappingPart, StoredGroups } from "./mapping-part.ts";
 import { PagemapReader } from "./pagemap-reader.ts";
 import { finishItem, takeItem } from "./read-plan.ts";
 import type { ReaderReply, ReaderRequest } from "./reader-protocol.ts";
 import { rereadFrames } from "./reread-frames.ts";
 import { RunBlocks } from "./run-blocks.ts";
+import { RunTemplates } from "./run-templates.ts";
 import { collectEvents, collectHistograms, countRuns } from "./run-passes.ts";
 
 /** Full blocks kept in memory by a reader: 24 MiB. */
 const MEMORY_BLOCKS = 24;
+/** And where they are in a file anyway, to be read again from the page cache: 8 MiB. */
+const MEMORY_BLOCKS_BESIDE_FILE = 8;
+/** The same for a stored capture, whose blocks are in files that the system caches. */
+const STORED_MEMORY_BLOCKS = 4;
 
 /** One reader's state. */
 export class ReaderSession {
   private runs = new RunBlocks(undefined, { memoryBlocks: MEMORY_BLOCKS, saveEveryBlock: false });
   private part: MappingPart | undefined;
+  private stored: StoredGroups | undefined;
 
   /**
    * Answers a request. `pause` is awaited between work items of a long reading, so that a thread with an event loop to
@@ -55,9 +62,10 @@ export class ReaderSession {
     }
   }
 
-  /** Closes the part's file. */
+  /** Closes the files of runs. */
   close(): void {
     this.part?.close();
+    this.stored?.close();
   }
 
   private async read(
@@ -67,7 +75,12 @@ export class ReaderSession {
     const { plan } = request;
     const loaded = request.useSystemCalls ? loadSystemCalls() : { missing: "" };
     this.part = new MappingPart(request.partPath);
-    this.runs = new RunBlocks(this.part, { memoryBlocks: MEMORY_BLOCKS, saveEveryBlock: request.keepPart });
+    this.runs = new RunBlocks(this.part, {
+      memoryBlocks: request.keepPart ? MEMORY_BLOCKS_BESIDE_FILE : MEMORY_BLOCKS,
+      saveEveryBlock: request.keepPart,
+    });
+    // A capture file holds plain runs, which anyone can read; only runs that stay in memory refer to templates.
+    if (!request.keepPart) this.runs.templates = new RunTemplates();
     const calls = "calls" in loaded ? loaded.calls : undefined;
     const reader = new PagemapReader(plan.vmas, this.runs, request.difference, calls);
     for (let item = takeItem(plan); item >= 0; item = takeItem(plan)) {
@@ -76,14 +89,15 @@ export class ReaderSession {
       if (pause !== undefined) await pause();
     }
     this.runs.finish();
+    reader.countTemplates();
     return { type: "read", totals: reader.totals };
   }
 
   private load(request: Extract<ReaderRequest, { type: "load" }>): ReaderReply {
     const store = new StoredGroups();
-    this.runs = new RunBlocks(store, { memoryBlocks: MEMORY_BLOCKS, saveEveryBlock: false });
+    this.stored = store;
+    this.runs = new RunBlocks(store, { memoryBlocks: STORED_MEMORY_BLOCKS, saveEveryBlock: false });
     for (const group of request.groups) this.runs.addStored(store.addGroup(group), group.rows);
-    const outside = countRuns(this.runs, request.mmOfVma, request.mmAlive, request.difference, 1);
-    return { type: "loaded", outside };
+    return { type: "loaded", ...loadRuns(this.runs, request.tables, request.difference) };
   }
 }

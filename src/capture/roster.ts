@@ -9,8 +9,11 @@ import { closeSync } from "node:fs";
 import { type MapsVma, procRefusal } from "../kernel/index.ts";
 import type { CapturedProcess } from "./capture.ts";
 import type { SystemCalls } from "./ioctl.ts";
-import { type OpenedProcess, describeProcess, listPids, openProcess, readUserNames } from "./process-list.ts";
+import { type OpenedProcess, describeProcess, isStillIn, listPids, openProcess, readUserNames } from "./process-list.ts";
 import { type ReadPlan, VMAS_MAX, publishProcess } from "./read-plan.ts";
+
+/** How often a process is opened anew because it executed another program meanwhile. */
+const OPEN_TRIES = 3;
 
 /** Which processes are wanted. */
 export type ProcessFilter = (candidate: {
@@ -18,6 +21,12 @@ export type ProcessFilter = (candidate: {
   readonly cgroup: string;
   readonly uid: number;
 }) => boolean;
+
+/** What to list: these pids or all, and of those the ones that pass the filter. */
+export interface RosterChoice {
+  readonly pids: readonly number[] | undefined;
+  readonly wanted: ProcessFilter | undefined;
+}
 
 /** Opens processes and gives every address space a row and its VMAs consecutive rows. */
 export class Roster {
@@ -31,23 +40,22 @@ export class Roster {
   private readonly alike = new Map<string, CapturedProcess[]>();
   private readonly userNameOf = readUserNames();
   private readonly plan: ReadPlan;
-  private readonly wanted: ProcessFilter | undefined;
+  private readonly choice: RosterChoice;
   private readonly calls: SystemCalls | undefined;
 
-  constructor(plan: ReadPlan, wanted: ProcessFilter | undefined, calls: SystemCalls | undefined) {
+  constructor(plan: ReadPlan, choice: RosterChoice, calls: SystemCalls | undefined) {
     this.plan = plan;
-    this.wanted = wanted;
+    this.choice = choice;
     this.calls = calls;
   }
 
   /** Lists all processes there are now and were not before; returns how many were added. */
   list(): number {
     const before = this.processes.length;
-    for (const pid of listPids()) {
+    for (const pid of this.choice.pids ?? listPids()) {
       if (this.seenPids.has(pid)) continue;
       this.seenPids.add(pid);
-      const opened = openProcess(pid, this.wanted);
-      if (opened !== undefined) this.add(opened);
+      this.addPid(pid);
     }
     return this.processes.length - before;
   }
@@ -58,13 +66,31 @@ export class Roster {
     this.fdOfMm.length = 0;
   }
 
-  private add(opened: OpenedProcess): void {
+  /** Opens a process again while it executes another program under the reader. */
+  private addPid(pid: number): void {
+    for (let tries = OPEN_TRIES; ; tries--) {
+      const opened = openProcess(pid, this.choice.wanted);
+      if (opened === undefined) return;
+      const sharer = opened.refusal === null ? this.findSharer(opened) : undefined;
+      const settled = opened.refusal !== null || isStillIn(opened);
+      if (settled) {
+        this.add(opened, sharer);
+        return;
+      }
+      closeSync(opened.pagemapFd);
+      if (tries > 1) continue;
+      const nowhere = { mm: -1, firstVma: 0, endVma: 0 };
+      this.processes.push(describeProcess(opened, { state: "ended", ...nowhere }, this.userNameOf));
+      return;
+    }
+  }
+
+  private add(opened: OpenedProcess, shared: CapturedProcess | undefined): void {
     const nowhere = { mm: -1, firstVma: 0, endVma: 0 };
     if (opened.refusal !== null) {
       this.processes.push(describeProcess(opened, { state: "refused", ...nowhere }, this.userNameOf));
       return;
     }
-    const shared = this.findSharer(opened);
     if (shared !== undefined) {
       closeSync(opened.pagemapFd);
       const { mm, firstVma, endVma } = shared;

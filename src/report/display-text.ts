@@ -9,10 +9,8 @@
 /** Columns that a text takes on a terminal. */
 export type WidthOf = (text: string) => number;
 
-/** C0, DEL, C1, zero width and direction marks, line and paragraph separators, byte order mark, lone surrogates. */
-// oxlint-disable-next-line no-control-regex
-const UNPRINTABLE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|\udb40[\udc00-\udc7f]/g;
+/** Controls (Cc), format characters such as direction marks (Cf), separators of lines (Zl, Zp), lone surrogates (Cs). */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const SHORT_ESCAPES = new Map([
   ["\n", "\\n"],
@@ -27,7 +25,7 @@ export function escapeControls(text: string): string {
 
 function escapeCode(found: string): string {
   const code = found.charCodeAt(0);
-  return code < 0x100 && found.length === 1 ? `\\x${hex(code, 2)}` : escapeUnits(found);
+  return code < 0x100 ? `\\x${hex(code, 2)}` : escapeUnits(found);
 }
 
 function escapeUnits(found: string): string {
@@ -45,8 +43,7 @@ export function escapeJsonControls(json: string): string {
   return json.replace(UNPRINTABLE, (found) => (found === "\n" ? found : escapeUnits(found)));
 }
 
-// oxlint-disable-next-line no-control-regex
-const ASCII = /^[\u0000-\u007f]*$/;
+const ASCII = /^\p{ASCII}*$/u;
 
 /** The width of printable ASCII. */
 export const asciiWidth: WidthOf = (text) => text.length;
@@ -82,17 +79,17 @@ function cutAscii(text: string, width: number): string {
 }
 
 /** Breaks a paragraph at spaces into lines of at most `width` columns; a longer word is cut. */
-export function wrapText(text: string, width: number, indent = ""): string[] {
+export function wrapText(text: string, width: number, indent = "", widthOf: WidthOf = asciiWidth): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {
     const longer = line === "" ? word : `${line} ${word}`;
-    if (longer.length <= width || line === "") line = longer;
+    if (widthOf(longer) <= width || line === "") line = longer;
     else {
       lines.push(line);
       line = `${indent}${word}`;
     }
   }
   if (line !== "") lines.push(line);
-  return lines.map((whole) => (whole.length <= width ? whole : cutAscii(whole, width)));
+  return lines.map((whole) => cutText(whole, width, widthOf));
 }

@@ -41,7 +41,10 @@ export function sumLines(lines: readonly ProcessLine[], schemeCount: number): Pr
     rss: sum(({ rss }) => rss),
     schemes: Array.from({ length: schemeCount }, (_, index) => ({
       pss: sum(({ schemes }) => schemes[index].pss),
-      uss: { least: sum(({ schemes }) => schemes[index].uss.least), most: sum(({ schemes }) => schemes[index].uss.most) },
+      uss: {
+        least: sum(({ schemes }) => schemes[index].uss.least),
+        most: sum(({ schemes }) => schemes[index].uss.most),
+      },
     })),
   };
 }

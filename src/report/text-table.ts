@@ -44,8 +44,16 @@ export interface TableOptions {
 /** Below this width columns are one space apart instead of two. */
 const TIGHT_BELOW = 132;
 
-/** The lines of a table, without newlines and without trailing spaces. */
-export function renderTable(table: Table, options: TableOptions): string[] {
+/** A table as it came out. */
+export interface RenderedTable {
+  /** Without newlines and without trailing spaces. */
+  readonly lines: readonly string[];
+  /** Headings of the columns that had no room. */
+  readonly leftOut: readonly string[];
+}
+
+/** Draws a table. */
+export function renderTable(table: Table, options: TableOptions): RenderedTable {
   const widthOf = options.widthOf ?? asciiWidth;
   const all = [...table.rows, ...(table.sums ?? [])];
   const natural = table.columns.map((column, index) => naturalWidth(column, index, all, widthOf));
@@ -57,7 +65,8 @@ export function renderTable(table: Table, options: TableOptions): string[] {
   if (table.sums !== undefined && table.sums.length > 0) {
     lines.push(options.styles.faint("-".repeat(Math.min(layout.total, options.width))), ...table.sums.map(draw));
   }
-  return lines;
+  const left = table.columns.filter((_, index) => !layout.indexes.includes(index));
+  return { lines, leftOut: left.map(({ heading }) => heading) };
 }
 
 /** Whether all columns fit with their texts cut as far as they may be. */
@@ -133,9 +142,11 @@ function drawRow(
       pending += layout.widths[index];
       continue;
     }
-    line += " ".repeat(pending + before) + (style === undefined ? text : styles[style](text));
-    used += pending + before + widthOf(text);
-    pending = fill - before;
+    // Spaces at the end of a cell are layout too: styled, they could not be left out at the end of the line.
+    const figure = text.trimEnd();
+    line += " ".repeat(pending + before) + (style === undefined ? figure : styles[style](figure));
+    used += pending + before + widthOf(figure);
+    pending = fill - before + text.length - figure.length;
   }
   return line.trimEnd();
 }
@@ -145,7 +156,7 @@ function drawGroups(columns: readonly Column[], layout: Layout, { styles, width 
   if (!layout.indexes.some((index) => columns[index].group !== undefined)) return [];
   let line = "";
   let at = 0;
-  for (let place = 0; place < layout.indexes.length; ) {
+  for (let place = 0; place < layout.indexes.length;) {
     const { group } = columns[layout.indexes[place]];
     let span = layout.widths[layout.indexes[place]];
     let behind = place + 1;

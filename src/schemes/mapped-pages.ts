@@ -23,7 +23,7 @@ class MappedPagesCounter implements Counter {
   }
 
   add(folio: number, _first: number, pageCount: number, level: Level, _table: number, _vma: number, mm: number): void {
-    this.mappedPages[folio]! += pageCount;
+    this.mappedPages[folio] += pageCount;
     this.slots.add(folio, entriesOfBatch(pageCount, level), mm);
   }
 
@@ -36,33 +36,33 @@ class MappedPagesCounter implements Counter {
     _vma: number,
     mm: number,
   ): void {
-    this.mappedPages[folio]! -= pageCount;
+    this.mappedPages[folio] -= pageCount;
     this.slots.subtract(folio, entriesOfBatch(pageCount, level), mm);
   }
 
   mapped(folio: number): boolean {
-    return this.slots.entries[folio]! > 0;
+    return this.slots.entries[folio] > 0;
   }
 
   mappings(folio: number): number {
-    return this.slots.entries[folio]!;
+    return this.slots.entries[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
-    return averageOfMappedPages(this.mappedPages[folio]!, this.orders[folio]!);
+    return averageOfMappedPages(this.mappedPages[folio], this.orders[folio]);
   }
 
   others(folio: number, _mm: number): Answer {
-    if (this.orders[folio] === 0) return this.slots.entries[folio]! > 1 ? YES : NO;
+    if (this.orders[folio] === 0) return this.slots.entries[folio] > 1 ? YES : NO;
     return this.slots.maybeMappedShared(folio);
   }
 
   partial(folio: number): Answer {
-    return partialOfMappedPages(this.mappedPages[folio]!, this.orders[folio]!);
+    return partialOfMappedPages(this.mappedPages[folio], this.orders[folio]);
   }
 
   statisticsPages(folio: number): number {
-    return this.slots.entries[folio]! > 0 ? 2 ** this.orders[folio]! : 0;
+    return this.slots.entries[folio] > 0 ? 2 ** this.orders[folio] : 0;
   }
 }
 
@@ -86,14 +86,14 @@ export const mappedPages: Scheme = {
     canReuse: "one-sided",
     stopWalk: "exact",
     extraReferences: "exact",
-    pinned: "exact",
+    pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
   createCounter: (orders) => new MappedPagesCounter(orders),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {
-      const order = folios.order[row]!;
-      const pages = folios.mappedPages[row]! + folios.mappedOutside[row]!;
+      const order = folios.order[row];
+      const pages = folios.mappedPages[row] + folios.mappedOutside[row];
       answers.pageMapcount[row] = averageOfMappedPages(pages, order);
       answers.shared[row] = sharedAtRest(folios, row);
       answers.partial[row] = partialOfMappedPages(pages, order);

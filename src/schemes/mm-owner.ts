@@ -6,9 +6,16 @@
  * Mapped count the whole folio as soon as one page is mapped. A partial mapping is certain when no PMD maps the folio and
  * fewer entries than pages are left; when several address spaces together hold as many entries as there are pages, it is
  * missed (kernel-facts 2.1-2.7). Small folios keep their one mapcount and are exact but for `others`: two mappings by
- * one address space look shared.
+ * one address space look shared. A PMD or PUD entry maps the whole folio: larger ones need `mapped-pages`.
  */
-import { type FolioColumns, type Level, LEVEL_PMD, LEVEL_PUD, averageOfEntries, entriesOfBatch } from "../kernel/index.ts";
+import {
+  type FolioColumns,
+  type Level,
+  LEVEL_PMD,
+  LEVEL_PUD,
+  averageOfEntries,
+  entriesOfBatch,
+} from "../kernel/index.ts";
 import { OwnerSlots, sharedAtRest } from "./owner-slots.ts";
 import { type Answer, type AnswersAtRest, type Counter, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
 
@@ -24,7 +31,7 @@ class MmOwnerCounter implements Counter {
   }
 
   add(folio: number, _first: number, pageCount: number, level: Level, _table: number, _vma: number, mm: number): void {
-    if (level === LEVEL_PMD || level === LEVEL_PUD) this.pmdEntries[folio]! += 1;
+    if (level === LEVEL_PMD || level === LEVEL_PUD) this.pmdEntries[folio] += 1;
     this.slots.add(folio, entriesOfBatch(pageCount, level), mm);
   }
 
@@ -37,33 +44,33 @@ class MmOwnerCounter implements Counter {
     _vma: number,
     mm: number,
   ): void {
-    if (level === LEVEL_PMD || level === LEVEL_PUD) this.pmdEntries[folio]! -= 1;
+    if (level === LEVEL_PMD || level === LEVEL_PUD) this.pmdEntries[folio] -= 1;
     this.slots.subtract(folio, entriesOfBatch(pageCount, level), mm);
   }
 
   mapped(folio: number): boolean {
-    return this.slots.entries[folio]! > 0;
+    return this.slots.entries[folio] > 0;
   }
 
   mappings(folio: number): number {
-    return this.slots.entries[folio]!;
+    return this.slots.entries[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
-    return averageOfEntries(this.slots.entries[folio]!, this.pmdEntries[folio]!, this.orders[folio]!);
+    return averageOfEntries(this.slots.entries[folio], this.pmdEntries[folio], this.orders[folio]);
   }
 
   others(folio: number, _mm: number): Answer {
-    if (this.orders[folio] === 0) return this.slots.entries[folio]! > 1 ? YES : NO;
+    if (this.orders[folio] === 0) return this.slots.entries[folio] > 1 ? YES : NO;
     return this.slots.maybeMappedShared(folio);
   }
 
   partial(folio: number): Answer {
-    return partialOfEntries(this.slots.entries[folio]!, this.pmdEntries[folio]!, this.orders[folio]!);
+    return partialOfEntries(this.slots.entries[folio], this.pmdEntries[folio], this.orders[folio]);
   }
 
   statisticsPages(folio: number): number {
-    return this.slots.entries[folio]! > 0 ? 2 ** this.orders[folio]! : 0;
+    return this.slots.entries[folio] > 0 ? 2 ** this.orders[folio] : 0;
   }
 }
 
@@ -89,17 +96,17 @@ export const mmOwner: Scheme = {
     canReuse: "one-sided",
     stopWalk: "exact",
     extraReferences: "exact",
-    pinned: "exact",
+    pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
   createCounter: (orders) => new MmOwnerCounter(orders),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {
-      const order = folios.order[row]!;
-      const entries = folios.entries[row]! + folios.mappedOutside[row]!;
-      answers.pageMapcount[row] = averageOfEntries(entries, folios.pmdEntries[row]!, order);
+      const order = folios.order[row];
+      const entries = folios.entries[row] + folios.mappedOutside[row];
+      answers.pageMapcount[row] = averageOfEntries(entries, folios.pmdEntries[row], order);
       answers.shared[row] = sharedAtRest(folios, row);
-      answers.partial[row] = partialOfEntries(entries, folios.pmdEntries[row]!, order);
+      answers.partial[row] = partialOfEntries(entries, folios.pmdEntries[row], order);
     }
   },
 };

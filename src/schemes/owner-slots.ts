@@ -10,7 +10,7 @@
  * the kernel's bit spinlock.
  */
 import type { FolioColumns } from "../kernel/index.ts";
-import { KIND_HUGETLB, OBSERVED_EXCLUSIVE, OBSERVED_UNKNOWN } from "../kernel/index.ts";
+import { HPAGE_PMD_ORDER, KIND_HUGETLB, OBSERVED_EXCLUSIVE, OBSERVED_UNKNOWN } from "../kernel/index.ts";
 import { type Answer, EITHER, NO, YES } from "./scheme.ts";
 
 const NO_OWNER = -1;
@@ -36,9 +36,9 @@ export class OwnerSlots {
 
   /** folio_add_return_large_mapcount: n entries of `mm` appear; returns the new total. */
   add(folio: number, n: number, mm: number): number {
-    const total = (this.entries[folio]! += n);
-    if (this.ownerA[folio] === mm) this.entriesA[folio]! += n;
-    else if (this.ownerB[folio] === mm) this.entriesB[folio]! += n;
+    const total = (this.entries[folio] += n);
+    if (this.ownerA[folio] === mm) this.entriesA[folio] += n;
+    else if (this.ownerB[folio] === mm) this.entriesB[folio] += n;
     else if (this.ownerA[folio] === NO_OWNER) {
       this.ownerA[folio] = mm;
       this.entriesA[folio] = n;
@@ -53,14 +53,14 @@ export class OwnerSlots {
 
   /** folio_sub_return_large_mapcount: n entries of `mm` disappear; returns the new total. */
   subtract(folio: number, n: number, mm: number): number {
-    const total = (this.entries[folio]! -= n);
+    const total = (this.entries[folio] -= n);
     if (this.ownerA[folio] === mm) {
       // A slot that still has entries ends the call: the bit is not looked at again.
-      if ((this.entriesA[folio]! -= n) > 0) return total;
+      if ((this.entriesA[folio] -= n) > 0) return total;
       this.entriesA[folio] = 0;
       this.ownerA[folio] = NO_OWNER;
     } else if (this.ownerB[folio] === mm) {
-      if ((this.entriesB[folio]! -= n) > 0) return total;
+      if ((this.entriesB[folio] -= n) > 0) return total;
       this.entriesB[folio] = 0;
       this.ownerB[folio] = NO_OWNER;
     }
@@ -70,28 +70,34 @@ export class OwnerSlots {
 
   /** folio_maybe_mapped_shared of a large folio: one entry is never shared, whatever the bit says. */
   maybeMappedShared(folio: number): Answer {
-    if (this.entries[folio]! <= 1) return NO;
+    if (this.entries[folio] <= 1) return NO;
     return this.sharedBit[folio] === 1 ? YES : NO;
   }
 }
 
 /**
  * What folio_maybe_mapped_shared may answer about a large folio at rest: every value that some history could have left
- * (docs/history.md has the argument; owner-slots.test.ts searches all short histories).
+ * (docs/history.md has the argument and its one exception; test/conformance/history.test.ts searches all short lives).
  *
  * - two address spaces: the bit is set, because a clear bit means that one slot has all entries;
  * - one entry: not shared, whatever the bit;
- * - one address space with more entries: both values, unless its head page is exclusively its own. Exclusiveness was
- *   given when this mm owned all entries and had a slot; it never lost that slot since, so whoever came and went, the
- *   last to go cleared the bit.
+ * - one address space with more entries: both values, unless its head page is exclusively its own and the folio is
+ *   smaller than a PMD entry. Exclusiveness was given when this mm held all entries in a slot; it never lost that slot
+ *   since, so whoever came and went, the last to go cleared the bit. Under a PMD entry exclusiveness is given by the
+ *   reference count alone, to an mm without a slot too, and outlives the entry's split.
+ *
+ * Mappings outside belong to an unknown number of address spaces that were not read, and their level is unknown.
  */
 export function sharedAtRest(folios: FolioColumns, row: number): Answer {
-  const observed = folios.observed[row]!;
+  const observed = folios.observed[row];
   if (observed !== OBSERVED_UNKNOWN) return observed === OBSERVED_EXCLUSIVE ? NO : YES;
-  const entries = folios.entries[row]!;
-  const outside = folios.mappedOutside[row]!;
-  if (folios.kind[row] === KIND_HUGETLB) return entries + outside > 1 ? YES : NO;
-  if (folios.mmCount[row]! + (outside > 0 ? 1 : 0) >= 2) return YES;
+  const entries = folios.entries[row];
+  const outside = folios.mappedOutside[row];
+  const order = folios.order[row];
+  // A hugetlb entry maps the whole folio, so it shows outside as that many pages.
+  if (folios.kind[row] === KIND_HUGETLB) return entries + outside / 2 ** order > 1 ? YES : NO;
+  if (folios.mmCount[row] + (outside > 0 ? 1 : 0) >= 2) return YES;
   if (entries + outside <= 1) return NO;
-  return folios.headExclusive[row] === 1 ? NO : EITHER;
+  if (outside > 0) return EITHER;
+  return folios.headExclusive[row] === 1 && order < HPAGE_PMD_ORDER ? NO : EITHER;
 }

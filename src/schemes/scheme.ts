@@ -27,9 +27,12 @@ export type Question =
 export type Guarantee =
   /** Equal to the truth. */
   | "exact"
-  /** May say "shared" (or "not partial") wrongly, never "exclusive" (or "partial"). */
+  /**
+   * Wrong in the harmless direction only. `others`: NO is never wrong, YES may be. `partial`: YES is never wrong.
+   * `canReuse`: YES is never wrong. `pinned`: NO is never wrong; a small folio with 1,024 references looks pinned.
+   */
   | "one-sided"
-  /** Near the truth, in either direction. */
+  /** Wrong in either direction. `pageMapcount`: within 1 of the folio's true average, and at least 1 if it is mapped. */
   | "estimate"
   /** Not answered: ask the rmap. */
   | "unknown";

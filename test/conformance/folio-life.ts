@@ -64,39 +64,48 @@ export class Life {
     return false;
   }
 
+  /** Entries of every mm. */
+  entriesOfMms(): number[] {
+    const entries = Array<number>(this.rules.mms).fill(0);
+    for (let view = 0; view < this.present.length; view++) {
+      entries[Math.floor(view / this.rules.views)] += bitCount(this.present[view]) + this.leaf[view];
+    }
+    return entries;
+  }
+
   isGoneAnywhere(): boolean {
     return this.gone.some((mask) => mask !== 0);
   }
 
   copyFrom(other: Life): void {
     for (let view = 0; view < this.present.length; view++) {
-      this.present[view] = other.present[view]!;
-      this.leaf[view] = other.leaf[view]!;
+      this.present[view] = other.present[view];
+      this.leaf[view] = other.leaf[view];
     }
-    for (let mm = 0; mm < this.gone.length; mm++) this.gone[mm] = other.gone[mm]!;
+    for (let mm = 0; mm < this.gone.length; mm++) this.gone[mm] = other.gone[mm];
     this.exclusive = other.exclusive;
     this.goneExclusive = other.goneExclusive;
     const { slots } = this;
-    slots.entries[0] = other.slots.entries[0]!;
-    slots.ownerA[0] = other.slots.ownerA[0]!;
-    slots.ownerB[0] = other.slots.ownerB[0]!;
-    slots.entriesA[0] = other.slots.entriesA[0]!;
-    slots.entriesB[0] = other.slots.entriesB[0]!;
-    slots.sharedBit[0] = other.slots.sharedBit[0]!;
+    slots.entries[0] = other.slots.entries[0];
+    slots.ownerA[0] = other.slots.ownerA[0];
+    slots.ownerB[0] = other.slots.ownerB[0];
+    slots.entriesA[0] = other.slots.entriesA[0];
+    slots.entriesB[0] = other.slots.entriesB[0];
+    slots.sharedBit[0] = other.slots.sharedBit[0];
   }
 
   /** PTEs of this view appear, one batch for each run of consecutive pages. */
   map(view: number, mask: number): void {
     const mm = Math.floor(view / this.rules.views);
     for (const run of runsOf(mask)) this.slots.add(0, run, mm);
-    this.present[view]! |= mask;
+    this.present[view] |= mask;
   }
 
   /** PTEs of this view disappear. The exclusive flags of their pages stay as they are. */
   unmap(view: number, mask: number): void {
     const mm = Math.floor(view / this.rules.views);
     for (const run of runsOf(mask)) this.slots.subtract(0, run, mm);
-    this.present[view]! &= ~mask;
+    this.present[view] &= ~mask;
   }
 
   mapLeaf(view: number): void {
@@ -147,7 +156,7 @@ type Step = (change: () => void) => void;
 function stepsOfFile(from: Life, next: Life, mm: number, step: Step): void {
   const { views, pages, pmd } = from.rules;
   for (let view = mm * views; view < (mm + 1) * views; view++) {
-    const present = from.present[view]!;
+    const present = from.present[view];
     if (from.leaf[view] === 1) {
       step(() => next.unmapLeaf(view));
       continue;
@@ -175,18 +184,18 @@ function stepsOfAnon(from: Life, next: Life, mm: number, step: Step): void {
     if (from.slots.entries[0] === 1 && !from.isGoneAnywhere()) step(() => (next.exclusive |= 1));
     return;
   }
-  const present = from.present[mm]!;
-  const held = present | from.gone[mm]!;
+  const present = from.present[mm];
+  const held = present | from.gone[mm];
   for (const range of rangesOf(from.rules.pages)) {
     if (!spans(range, range & held)) continue;
     step(() => {
       next.unmap(mm, range & present);
-      next.goneExclusive &= ~(range & from.gone[mm]!);
-      next.gone[mm]! &= ~range;
+      next.goneExclusive &= ~(range & from.gone[mm]);
+      next.gone[mm] &= ~range;
     });
   }
   // canReuseLarge: several entries, the raw bit clear, no reference but the entries (no swap cache, no migration).
-  const reusable = from.slots.entries[0]! > 1 && from.slots.sharedBit[0] === 0 && !from.isGoneAnywhere();
+  const reusable = from.slots.entries[0] > 1 && from.slots.sharedBit[0] === 0 && !from.isGoneAnywhere();
   if (!reusable) return;
   for (let page = 1; page <= from.all; page *= 2) {
     if ((present & page) !== 0) step(() => (next.exclusive |= page));
@@ -198,9 +207,9 @@ function stepsOfFork(from: Life, next: Life, parent: number, step: Step): void {
   const { mms, pages, partialForks } = from.rules;
   for (let child = 0; child < mms; child++) {
     if (child === parent || from.leaf[child] === 1) continue;
-    const present = from.present[parent]!;
-    const gone = from.gone[parent]!;
-    const inChild = from.present[child]! | from.gone[child]!;
+    const present = from.present[parent];
+    const gone = from.gone[parent];
+    const inChild = from.present[child] | from.gone[child];
     if (from.leaf[parent] === 1) {
       if (inChild !== 0) continue;
       step(() => {
@@ -216,7 +225,7 @@ function stepsOfFork(from: Life, next: Life, parent: number, step: Step): void {
       step(() => {
         next.map(child, copied & present);
         next.exclusive &= ~(copied & present);
-        next.gone[child]! |= copied & gone;
+        next.gone[child] |= copied & gone;
         next.goneExclusive &= ~(copied & gone);
       });
     }
@@ -225,13 +234,13 @@ function stepsOfFork(from: Life, next: Life, parent: number, step: Step): void {
 
 /** Reclaim and migration take entries one by one; faults and the end of a migration bring them back. */
 function stepsOfMoving(from: Life, next: Life, mm: number, step: Step): void {
-  const present = from.present[mm]!;
-  const gone = from.gone[mm]!;
+  const present = from.present[mm];
+  const gone = from.gone[mm];
   for (let page = 1; page <= from.all; page *= 2) {
     if ((present & page) === 0) continue;
     step(() => {
       next.unmap(mm, page);
-      next.gone[mm]! |= page;
+      next.gone[mm] |= page;
       next.goneExclusive |= from.exclusive & page;
       next.exclusive &= ~page;
     });
@@ -240,7 +249,7 @@ function stepsOfMoving(from: Life, next: Life, mm: number, step: Step): void {
     if ((gone & range) !== range) continue;
     const back = (): void => {
       next.map(mm, range);
-      next.gone[mm]! &= ~range;
+      next.gone[mm] &= ~range;
       next.exclusive |= from.goneExclusive & range;
       next.goneExclusive &= ~range;
     };
@@ -299,6 +308,8 @@ export class LifeCode {
   private readonly rules: LifeRules;
   private readonly masks: number;
   private readonly counts: number;
+  /** Codes of one mm. */
+  private readonly base: number;
   private readonly codes: number[];
 
   constructor(rules: LifeRules) {
@@ -307,14 +318,10 @@ export class LifeCode {
     this.counts = rules.views * (rules.pages + (rules.pmd ? 1 : 0)) + 1;
     this.codes = Array<number>(rules.mms).fill(0);
     const { masks } = this;
+    const views = (masks * (rules.pmd ? 2 : 1)) ** rules.views;
+    this.base = views * (rules.movable ? masks : 1) * 3 * this.counts;
     const flags = rules.kind === "anon" ? masks * (rules.movable ? masks : 1) * 2 : 2;
-    if (this.base() ** rules.mms * flags > Number.MAX_SAFE_INTEGER) throw new Error(`${rules.name} has too many states`);
-  }
-
-  /** Codes of one mm. */
-  private base(): number {
-    const { rules, masks } = this;
-    return (masks * (rules.pmd ? 2 : 1)) ** rules.views * (rules.movable ? masks : 1) * 3 * this.counts;
+    if (this.base ** rules.mms * flags > Number.MAX_SAFE_INTEGER) throw new Error(`${rules.name} has too many states`);
   }
 
   encode(life: Life): number {
@@ -322,19 +329,18 @@ export class LifeCode {
     for (let mm = 0; mm < rules.mms; mm++) {
       let code = 0;
       for (let view = mm * rules.views; view < (mm + 1) * rules.views; view++) {
-        code = code * masks + life.present[view]!;
-        if (rules.pmd) code = code * 2 + life.leaf[view]!;
+        code = code * masks + life.present[view];
+        if (rules.pmd) code = code * 2 + life.leaf[view];
       }
-      if (rules.movable) code = code * masks + life.gone[mm]!;
+      if (rules.movable) code = code * masks + life.gone[mm];
       const slot = life.slots.ownerA[0] === mm ? SLOT_A : life.slots.ownerB[0] === mm ? SLOT_B : SLOT_NONE;
-      const count =
-        slot === SLOT_A ? life.slots.entriesA[0]! : slot === SLOT_B ? life.slots.entriesB[0]! : 0;
+      const count = slot === SLOT_A ? life.slots.entriesA[0] : slot === SLOT_B ? life.slots.entriesB[0] : 0;
       codes[mm] = (code * 3 + slot) * counts + count;
     }
     codes.sort((a, b) => a - b);
     let key = 0;
-    for (let mm = 0; mm < rules.mms; mm++) key = key * this.base() + codes[mm]!;
-    key = key * 2 + life.slots.sharedBit[0]!;
+    for (let mm = 0; mm < rules.mms; mm++) key = key * this.base + codes[mm];
+    key = key * 2 + life.slots.sharedBit[0];
     if (rules.kind === "anon") {
       key = key * masks + life.exclusive;
       if (rules.movable) key = key * masks + life.goneExclusive;
@@ -371,7 +377,7 @@ export class LifeCode {
       for (let view = (mm + 1) * rules.views - 1; view >= mm * rules.views; view--) {
         life.leaf[view] = rules.pmd ? take(2) : 0;
         life.present[view] = take(masks);
-        total += life.leaf[view]! + bitCount(life.present[view]!);
+        total += life.leaf[view] + bitCount(life.present[view]);
       }
     }
     slots.entries[0] = total;

@@ -7,7 +7,7 @@
  * length of the shortest history that leaves it.
  */
 import { FolioColumns, HPAGE_PMD_ORDER, KIND_ANON, KIND_FILE } from "../../src/kernel/index.ts";
-import { type Life, type LifeRules, LifeCode, Life as LifeState, bitCount, firstMoment, forEachStep } from "./folio-life.ts";
+import { Life, LifeCode, type LifeRules, bitCount, firstMoment, forEachStep } from "./folio-life.ts";
 
 /** What a capture sees, and what folio_maybe_mapped_shared may say there. */
 export interface Sight {
@@ -32,11 +32,11 @@ export interface LivesFound {
   readonly sights: ReadonlyMap<string, Sight>;
 }
 
-/** Every reachable state. O(states x steps out of one). */
-export function searchLives(rules: LifeRules): LivesFound {
+/** Every reachable state, each shown to `check` once. O(states x steps out of one). */
+export function searchLives(rules: LifeRules, check: (life: Life) => void): LivesFound {
   const code = new LifeCode(rules);
-  const life = new LifeState(rules);
-  const next = new LifeState(rules);
+  const life = new Life(rules);
+  const next = new Life(rules);
   const start = code.encode(firstMoment(rules));
   const known = new Set([start]);
   const sights = new Map<string, Sight>();
@@ -46,6 +46,7 @@ export function searchLives(rules: LifeRules): LivesFound {
     const coming: number[] = [];
     for (const key of layer) {
       code.decode(key, life);
+      check(life);
       look(life, depth, sights);
       forEachStep(life, next, (after) => {
         const found = code.encode(after);
@@ -86,11 +87,11 @@ function nameOf(life: Life): string {
     if (!life.isMapping(mm)) continue;
     const counts = Array.from({ length: life.rules.pages }, (_, page) => {
       let count = 0;
-      for (let view = mm * views; view < (mm + 1) * views; view++) count += (life.present[view]! >>> page) & 1;
+      for (let view = mm * views; view < (mm + 1) * views; view++) count += (life.present[view] >>> page) & 1;
       return count;
     });
     let leaves = 0;
-    for (let view = mm * views; view < (mm + 1) * views; view++) leaves += life.leaf[view]!;
+    for (let view = mm * views; view < (mm + 1) * views; view++) leaves += life.leaf[view];
     names.push(`${counts.join("")}${leaves > 0 ? `+${leaves}` : ""}`);
   }
   names.sort();
@@ -101,7 +102,7 @@ function nameOf(life: Life): string {
 function describe(life: Life): Sight {
   const { mms, pages } = life.rules;
   const pmdEntries = life.leaf.reduce((sum, leaf) => sum + leaf, 0);
-  const entries = life.slots.entries[0]!;
+  const entries = life.slots.entries[0];
   const anyPage = life.present.reduce((mask, present) => mask | present, pmdEntries > 0 ? life.all : 0);
   let mmCount = 0;
   for (let mm = 0; mm < mms; mm++) mmCount += life.isMapping(mm) ? 1 : 0;

@@ -1,0 +1,67 @@
+/**
+ * Arguments from text to value. What is wrong is one sentence, which commander puts behind the option's name.
+ */
+import { InvalidArgumentError } from "commander";
+
+/** Processes beyond this have no pid on Linux (PID_MAX_LIMIT). */
+const PID_MAX = 4_194_304;
+
+/** One or more pids with commas, added to those of earlier options. */
+export function parsePids(text: string, before: readonly number[] = []): number[] {
+  return [...before, ...text.split(",").map(parsePid)];
+}
+
+/** One pid. */
+export function parsePid(text: string): number {
+  const pid = /^[0-9]+$/.test(text) ? Number(text) : 0;
+  if (pid < 1 || pid > PID_MAX) throw new InvalidArgumentError(`A pid is a number from 1 to ${PID_MAX}.`);
+  return pid;
+}
+
+/** Names with commas, added to those of earlier options. */
+export function parseNames(text: string, before: readonly string[] = []): string[] {
+  const names = text.split(",").filter((name) => name !== "");
+  if (names.length === 0) throw new InvalidArgumentError("It needs a name.");
+  return [...before, ...names];
+}
+
+/** A number of things. */
+export function parseCount(text: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError("It needs a whole number.");
+  return Number(text);
+}
+
+/** A number of threads. */
+export function parseThreads(text: string): number {
+  const threads = parseCount(text);
+  if (threads < 1 || threads > 64) throw new InvalidArgumentError("It needs a number from 1 to 64.");
+  return threads;
+}
+
+/** A width in columns; 0 stands for as wide as needed. */
+export function parseWidth(text: string): number {
+  const width = parseCount(text);
+  return width === 0 ? Infinity : width;
+}
+
+/** A percentage, with or without its sign. */
+export function parsePercent(text: string): number {
+  if (!/^[0-9]+(?:\.[0-9]+)?%?$/.test(text)) throw new InvalidArgumentError("It needs a percentage such as 5 or 0.5.");
+  return Number.parseFloat(text);
+}
+
+/** A regular expression. */
+export function parsePattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw new InvalidArgumentError("It needs a regular expression.");
+  }
+}
+
+/** The path of a control group as /proc/PID/cgroup prints it. */
+export function parseCgroup(text: string): string {
+  if (!text.startsWith("/"))
+    throw new InvalidArgumentError("It needs a path that begins with /, as in /proc/PID/cgroup.");
+  return text;
+}

@@ -1,0 +1,40 @@
+import { execFileSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { requireCommand } from "../../test/full-run.ts";
+import { formatCompletion } from "./completion.ts";
+import { buildProgram } from "./program.ts";
+
+/** What bash offers for a command line whose last word is being typed. */
+function offer(bash: string, ...words: string[]): string[] {
+  const script = `${formatCompletion(buildProgram(), "bash")}
+COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _foliometer
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+  return execFileSync(bash, ["--norc", "-c", script], { encoding: "utf8", cwd: "/proc/self/attr" })
+    .split("\n")
+    .filter((word) => word !== "");
+}
+
+test("bash offers commands and the default command's options first", (ctx) => {
+  const bash = requireCommand(ctx, "bash");
+  expect(offer(bash, "foliometer", "c")).toEqual(["capture", "completion"]);
+  expect(offer(bash, "foliometer", "--js")).toEqual(["--json", "--json-schema"]);
+});
+
+test("bash offers a command's own options and the choices of an option", (ctx) => {
+  const bash = requireCommand(ctx, "bash");
+  expect(offer(bash, "foliometer", "capture", "--red")).toEqual(["--redact", "--redact-key"]);
+  expect(offer(bash, "foliometer", "report", "--sort", "d")).toEqual(["dpss", "duss"]);
+  expect(offer(bash, "foliometer", "completion", "")).toContain("fish");
+});
+
+test("every command and every long option is in every script", () => {
+  const program = buildProgram();
+  for (const shell of ["bash", "zsh", "fish"] as const) {
+    const script = formatCompletion(program, shell);
+    for (const command of program.commands) {
+      expect(script).toContain(command.name());
+      for (const { long } of command.options)
+        expect(script).toContain(shell === "fish" ? `-l ${long?.slice(2)}` : long);
+    }
+  }
+});

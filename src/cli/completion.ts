@@ -1,0 +1,159 @@
+/**
+ * `foliometer completion SHELL`: a completion script, written from the same declarations that --help prints.
+ */
+import { type Command, Argument, type Option } from "commander";
+import { EXIT_DONE } from "./exit-codes.ts";
+
+const SHELLS = ["bash", "zsh", "fish"] as const;
+type Shell = (typeof SHELLS)[number];
+
+const EXAMPLES = `
+Examples:
+  foliometer completion bash > /etc/bash_completion.d/foliometer
+  foliometer completion zsh > "\${fpath[1]}/_foliometer"
+  foliometer completion fish > ~/.config/fish/completions/foliometer.fish`;
+
+/** Adds the command. */
+export function addCompletion(program: Command, run: (action: () => Promise<number>) => Promise<void>): void {
+  program
+    .command("completion")
+    .description("print a completion script")
+    .addArgument(new Argument("<shell>", "which shell").choices(SHELLS))
+    .addHelpText("after", EXAMPLES)
+    .action(async (shell: Shell) =>
+      run(async () => {
+        process.stdout.write(formatCompletion(program, shell));
+        return Promise.resolve(EXIT_DONE);
+      }),
+    );
+}
+
+/** The script for a shell. */
+export function formatCompletion(program: Command, shell: Shell): string {
+  const commands = program.commands.map((command) => describe(command));
+  switch (shell) {
+    case "bash":
+      return bashScript(commands);
+    case "zsh":
+      return zshScript(commands);
+    case "fish":
+      return fishScript(commands);
+  }
+}
+
+/** A command as completion sees it. */
+interface Described {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: readonly Option[];
+  /** Choices of its first argument; none: a file name. */
+  readonly choices: readonly string[];
+}
+
+function describe(command: Command): Described {
+  return {
+    name: command.name(),
+    summary: command.description(),
+    options: [...command.createHelp().visibleOptions(command)],
+    choices: command.registeredArguments[0]?.argChoices ?? [],
+  };
+}
+
+function flagsOf({ short, long }: Option): string[] {
+  return [short, long].filter((flag) => flag !== undefined);
+}
+
+function takesValue({ required, optional }: Option): boolean {
+  return required || optional;
+}
+
+/** The command whose options apply where none is named yet. */
+const DEFAULT_COMMAND = "report";
+
+function bashScript(commands: readonly Described[]): string {
+  const names = commands.map(({ name }) => name).join(" ");
+  const cases = commands.map(({ name, options, choices }) => {
+    const flags = options.flatMap(flagsOf).join(" ");
+    return `    ${name}) words="${[flags, ...choices].join(" ")}" ;;`;
+  });
+  const values = new Map<string, readonly string[]>();
+  for (const { options } of commands) {
+    for (const option of options) {
+      if (option.argChoices !== undefined) values.set(flagsOf(option).join("|"), option.argChoices);
+    }
+  }
+  const valueCases = [...values].map(
+    ([flags, words]) => `    ${flags}) COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$current")); return ;;`,
+  );
+  return `# bash completion for foliometer
+_foliometer() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command=${DEFAULT_COMMAND} words="" word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case " ${names} " in *" $word "*) command="$word"; break ;; esac
+  done
+  case "$previous" in
+${valueCases.join("\n")}
+  esac
+  case "$command" in
+${cases.join("\n")}
+  esac
+  if [ "$COMP_CWORD" -eq 1 ]; then words="$words ${names}"; fi
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  case "$current" in -*) ;; *) COMPREPLY+=($(compgen -d -- "$current")) ;; esac
+}
+complete -o filenames -F _foliometer foliometer
+`;
+}
+
+function zshScript(commands: readonly Described[]): string {
+  const quoted = (text: string): string => text.replaceAll("'", "'\\''").replaceAll(/[[\]:]/g, "\\$&");
+  const described = commands.map(({ name, summary }) => `    '${name}:${quoted(summary)}'`).join("\n");
+  const cases = commands.map(({ name, options, choices }) => {
+    const specs = options.flatMap((option) => {
+      const value = takesValue(option) ? `:value:(${(option.argChoices ?? []).join(" ")})` : "";
+      return flagsOf(option).map((flag) => `'${flag}[${quoted(option.description)}]${value}'`);
+    });
+    const argument = choices.length > 0 ? `'*:argument:(${choices.join(" ")})'` : "'*:directory:_files -/'";
+    return `    ${name}) _arguments ${[...specs, argument].join(" ")} ;;`;
+  });
+  return `#compdef foliometer
+_foliometer() {
+  local -a commands
+  commands=(
+${described}
+  )
+  local command=${DEFAULT_COMMAND}
+  if (( CURRENT == 2 )); then _describe command commands; fi
+  if (( CURRENT > 2 )) && [[ -n \${commands[(r)$words[2]:*]} ]]; then
+    command=$words[2]
+    shift words
+    (( CURRENT-- ))
+  fi
+  case $command in
+${cases.join("\n")}
+  esac
+}
+_foliometer "$@"
+`;
+}
+
+function fishScript(commands: readonly Described[]): string {
+  const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const names = commands.map(({ name }) => name).join(" ");
+  const lines = commands.flatMap(({ name, summary, options, choices }) => {
+    const named = `__fish_seen_subcommand_from ${name}`;
+    const others = names.replace(DEFAULT_COMMAND, "").trim();
+    const condition = name === DEFAULT_COMMAND ? `not __fish_seen_subcommand_from ${others}` : named;
+    return [
+      `complete -c foliometer -n 'not __fish_seen_subcommand_from ${names}' -a ${name} -d ${quoted(summary)}`,
+      ...options.map((option) => {
+        const short = option.short === undefined ? "" : ` -s ${option.short.slice(1)}`;
+        const long = option.long === undefined ? "" : ` -l ${option.long.slice(2)}`;
+        const value = option.argChoices === undefined ? " -r" : ` -x -a ${quoted(option.argChoices.join(" "))}`;
+        return `complete -c foliometer -n '${condition}'${short}${long}${takesValue(option) ? value : ""} -d ${quoted(option.description)}`;
+      }),
+      ...(choices.length > 0 ? [`complete -c foliometer -n '${named}' -x -a ${quoted(choices.join(" "))}`] : []),
+    ];
+  });
+  return `# fish completion for foliometer\n${lines.join("\n")}\n`;
+}

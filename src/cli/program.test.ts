@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { SORT_KEYS } from "../report/index.ts";
+import { buildProgram } from "./program.ts";
+import { SORT_WORDS } from "./report.ts";
+
+test("the sort keys on the command line are those that the report knows", () => {
+  expect(SORT_WORDS).toEqual(SORT_KEYS);
+});
+
+test("every command has a description, examples, and options with a sentence each", () => {
+  for (const command of buildProgram().commands) {
+    expect(command.description()).not.toBe("");
+    let help = "";
+    command.configureOutput({ writeOut: (text) => (help += text) });
+    command.outputHelp();
+    expect(help).toContain("Examples:\n  foliometer");
+    for (const { description } of command.options) expect(description).not.toBe("");
+  }
+});
+
+test("every option in an example of --help exists", () => {
+  const program = buildProgram();
+  for (const command of program.commands) {
+    let help = "";
+    command.configureOutput({ writeOut: (text) => (help += text) });
+    command.outputHelp();
+    const known = new Set(program.commands.flatMap(({ options }) => options.map(({ long }) => long)));
+    const examples = help.slice(help.indexOf("Examples:"));
+    for (const [option] of examples.matchAll(/--[a-z-]+/g)) expect(known).toContain(option);
+  }
+});

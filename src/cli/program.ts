@@ -1,0 +1,63 @@
+/**
+ * The command line as a whole. Only declarations are loaded here; what a command needs is loaded when it runs, so that
+ * --version and --help cost no more than Node itself.
+ */
+import { Command, CommanderError } from "commander";
+import { addCapture } from "./capture.ts";
+import { addCompletion } from "./completion.ts";
+import { EXIT_CODES_HELP, EXIT_DONE, EXIT_USAGE } from "./exit-codes.ts";
+import { readVersion } from "./package-files.ts";
+import { addReport } from "./report.ts";
+import { addSchemes } from "./schemes.ts";
+import { addSmaps } from "./smaps.ts";
+
+const DESCRIPTION =
+  "How often is a folio mapped, by whom, and what does every memory figure become when the Linux kernel counts " +
+  "differently?";
+
+const EXAMPLES = `
+Examples:
+  foliometer                                      this machine now, under all schemes
+  foliometer report --help                        sorting, filters, JSON
+  foliometer capture -o night                     record it
+  foliometer report night                         and look at it elsewhere
+  foliometer smaps 4711 --scheme mm-owner         smaps of a process as another kernel would print it
+
+${EXIT_CODES_HELP}`;
+
+/** All commands. */
+export function buildProgram(): Command {
+  const program = new Command("foliometer");
+  program
+    .description(DESCRIPTION)
+    .usage("[command] [options]")
+    .version(readVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .addHelpText("after", EXAMPLES)
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(`foliometer: ${text.replace(/^error: /, "").replaceAll(UNPRINTABLE, "?")}`),
+    });
+  for (const add of [addReport, addCapture, addSmaps, addSchemes, addCompletion]) add(program, runLater);
+  return program;
+}
+
+/** Wrong usage is quoted back to its user; line ends are ours. */
+const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Cf}]/gu;
+
+async function runLater(action: () => Promise<number>): Promise<void> {
+  const { runAction } = await import("./run-action.ts");
+  await runAction(action);
+}
+
+/** Parses the arguments and runs what they say. Sets the exit code, does not exit. */
+export async function runProgram(argv: readonly string[]): Promise<void> {
+  try {
+    await buildProgram().parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
+  }
+}

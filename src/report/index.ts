@@ -1,0 +1,34 @@
+export { FRAMES_DIFFER_AT_MOST, findGaps } from "./coverage.ts";
+export { cutText, escapeControls, wrapText } from "./display-text.ts";
+export {
+  formatCount,
+  formatDifference,
+  formatDuration,
+  formatKb,
+  formatPercentChange,
+  formatQuantity,
+  formatRange,
+  formatShare,
+  formatSize,
+  formatTime,
+} from "./format-number.ts";
+export { largestChangePercent } from "./process-lines.ts";
+export { formatReportJson, formatReportNdjson } from "./report-json.ts";
+export { type ReportTextOptions, formatReportText } from "./report-text.ts";
+export {
+  type ProcessSelection,
+  type SelectedProcesses,
+  SORT_KEYS,
+  type SortKey,
+  isInCgroup,
+  selectProcesses,
+  selectReport,
+} from "./select-processes.ts";
+export { COLOUR_STYLES, PLAIN_STYLES, type StyleName, type Styles, chooseStyles } from "./styles.ts";
+export { type Cell, type Column, type Table, type TableOptions, renderTable } from "./text-table.ts";
+
+/** The JSON Schema of the JSON report, as text. Loaded on demand: nothing on the way to a figure needs it. */
+export async function formatReportJsonSchema(): Promise<string> {
+  const schema = await import("./report-schema.ts");
+  return schema.formatReportJsonSchema();
+}

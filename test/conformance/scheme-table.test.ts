@@ -1,0 +1,51 @@
+/**
+ * docs/schemes.md repeats what the registry says; this holds the two together. A failure prints the right table.
+ */
+import { test } from "vitest";
+import { type Guarantee, type Question, SCHEMES } from "../../src/schemes/index.ts";
+import { checkTable, formatTable } from "./doc-table.ts";
+
+const PAGES = 512;
+
+const GUARANTEES: Record<Guarantee, string> = {
+  exact: "exact",
+  "one-sided": "one-sided",
+  estimate: "estimate",
+  unknown: "asks the rmap",
+};
+
+const PRIVATE_BY = {
+  "page-mapcount": "this page has fewer than two mappings",
+  "folio-sharing": "the folio is not maybe mapped shared",
+};
+
+const STATISTICS = { "pages-mapped": "pages mapped", "whole-folio": "the whole folio once a page is mapped" };
+
+test("the schemes and their state", () => {
+  const rows = SCHEMES.map(({ id, title, origin, stateBits: { perFolio, perPage } }) => [
+    `\`${id}\``,
+    title,
+    origin,
+    perFolio,
+    perPage,
+    (perFolio + PAGES * perPage) / 8,
+  ]);
+  const header = ["id", "what it is", "origin", "bits a folio", "bits a page", "bytes of a 2 MiB folio"];
+  checkTable("schemes.md", "schemes", formatTable(header, rows));
+});
+
+test("the questions and the guarantees", () => {
+  const questions = Object.keys(SCHEMES[0].guarantees) as Question[];
+  const rows = questions.map((question) => [
+    `\`${question}\``,
+    ...SCHEMES.map(({ guarantees }) => GUARANTEES[guarantees[question]]),
+  ]);
+  const header = ["question", ...SCHEMES.map(({ id }) => `\`${id}\``)];
+  checkTable("schemes.md", "guarantees", formatTable(header, rows));
+});
+
+test("the rules of use", () => {
+  const rows = SCHEMES.map(({ id, rules }) => [`\`${id}\``, PRIVATE_BY[rules.privateBy], STATISTICS[rules.statistics]]);
+  const header = ["id", "a large folio's page is private if", "AnonPages and Mapped count"];
+  checkTable("schemes.md", "rules", formatTable(header, rows));
+});

@@ -1,0 +1,177 @@
+/**
+ * One of everything that a page table can hold: processes whose memory is shared, split, copied, merged and cut in all
+ * the ways that this machine allows. They are stopped when they are handed over, so that nothing of it changes.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TestContext } from "vitest";
+import { FLAG_KSM, framesOf, kpageflags, orderAt, smaps } from "./kernel-view.ts";
+import {
+  MADV_FREE,
+  MADV_GUARD_INSTALL,
+  MADV_HUGEPAGE,
+  MADV_MERGEABLE,
+  MADV_NOHUGEPAGE,
+  type Target,
+  type TargetProgram,
+} from "./target.ts";
+
+const HUGETLB_FOLDER = "/sys/kernel/mm/hugepages/hugepages-2048kB";
+const KSM_WAITS = 200;
+const KSM_WAIT_MS = 25;
+const HUGE_TRIES = 10;
+
+/** The processes, and what of the machine's optional features could not be had. */
+export interface Menagerie {
+  readonly targets: readonly Target[];
+  readonly missing: readonly string[];
+}
+
+/** Starts all. Switches of the machine are held only while memory is filled: what is mapped stays as it is. */
+export async function startMenagerie(ctx: TestContext, program: TargetProgram): Promise<Menagerie> {
+  const targets = [
+    ...(await hugeFamily(program)),
+    ...(await smallFamily(program)),
+    ...(await fileFamily(program)),
+    ...(await program.with64kFolios(ctx, async () => largeFolioFamily(program))),
+    await oddOnes(program),
+  ];
+  const missing: string[] = [];
+  const hugetlb = await startHugetlb(program);
+  if (hugetlb === undefined) missing.push("no hugetlb page can be had");
+  else targets.push(...hugetlb);
+  const merged = await mergedPages(program);
+  if (merged === undefined) missing.push("KSM merges nothing");
+  else targets.push(merged);
+  for (const target of targets) target.stop();
+  return { targets, missing };
+}
+
+/** Maps and writes `count` THPs as area `name`, all mapped by PMDs; says so if the machine has no free huge pages. */
+export async function writeHuge(target: Target, name: string, count: number): Promise<number> {
+  for (let tried = 0; tried < HUGE_TRIES; tried++) {
+    const start = await target.map(`map ${name} huge ${count * 512}`);
+    await target.askAll(`write ${name} 0 ${count * 512}`, `advise ${name} 0 ${count * 512} ${MADV_NOHUGEPAGE}`);
+    const vma = smaps(target.pid).find(({ header }) => header.startPage <= start && start < header.endPage);
+    if ((vma?.fields.anonHugePages ?? 0) >= count * 2048) return start;
+    await target.ask(`unmap ${name} 0 ${count * 512}`);
+  }
+  throw new Error(`this machine had no ${count} huge pages free`);
+}
+
+/** Maps and writes `folios` 64 kB folios as area `name`; 64 kB folios must be switched on. */
+export async function writeLarge(target: Target, name: string, folios: number): Promise<number> {
+  const pages = folios * 16;
+  const start = await target.map(`map ${name} anon ${pages}`);
+  await target.ask(`advise ${name} 0 ${pages} ${MADV_HUGEPAGE}`);
+  await target.askAll(`write ${name} 0 ${pages}`, `advise ${name} 0 ${pages} ${MADV_NOHUGEPAGE}`);
+  for (let page = 0; page < pages; page += 16) {
+    const [head = -1] = framesOf(target.pid, start + page, 1);
+    if (orderAt(head) !== 4) throw new Error(`page ${page} is in a folio of order ${orderAt(head)}, not 4`);
+  }
+  return start;
+}
+
+/** THPs shared by a parent and three children, of which each has let go of something in its own way. */
+async function hugeFamily(program: TargetProgram): Promise<Target[]> {
+  const parent = program.start();
+  await writeHuge(parent, "thp", 6);
+  const copier = await parent.fork();
+  const cutter = await parent.fork();
+  const mixed = await parent.fork();
+  await copier.askAll("write thp 0 100", "write thp 700 40 3");
+  await cutter.askAll("unmap thp 512 1", "unmap thp 1124 100");
+  await mixed.askAll("write thp 1536 1", "unmap thp 1537 200", "protect thp 2048 7 1");
+  await parent.askAll("unmap thp 2600 50", "write thp 2300 5");
+  return [parent, copier, cutter, mixed];
+}
+
+/** Small anonymous pages, shared anonymous memory and a memfd, in four processes. */
+async function smallFamily(program: TargetProgram): Promise<Target[]> {
+  const parent = program.start();
+  await parent.askAll("map small anon 3000", "write small 0 3000", "map locked anon 64", "write locked 0 64");
+  await parent.askAll("lock locked 0 64", "map both shared 500", "write both 0 300", "memfd mem 400");
+  await parent.askAll("mapfd one mem 0 400 shared", "write one 0 200", "mapfd two mem 100 200 private", "read two 0 50");
+  const first = await parent.fork();
+  const second = await parent.fork();
+  const third = await second.fork();
+  await first.askAll("write small 0 1000 2", "read both 0 100", "write two 20 10");
+  await second.askAll("unmap small 500 700", "write both 250 100", "read one 0 300");
+  await third.askAll("write small 2000 100", "advise small 0 100 4", "move small 2500 300 moved", "write moved 5 5");
+  return [parent, first, second, third];
+}
+
+/** A file mapped shared and privately, with pages copied on write, in three processes. */
+async function fileFamily(program: TargetProgram): Promise<Target[]> {
+  const path = join(program.folder, "mapped-file");
+  writeFileSync(path, Buffer.alloc(300 * 4096, "foliometer"));
+  const parent = program.start();
+  await parent.askAll(`open disk ${path}`, "mapfd copy disk 0 300 private", "read copy 0 300", "write copy 10 40");
+  await parent.askAll("mapfd whole disk 0 300 shared", "read whole 0 150", "write whole 100 20");
+  const child = await parent.fork();
+  await child.askAll("write copy 40 40", "unmap copy 200 20");
+  const other = program.start();
+  await other.askAll(`open disk ${path}`, "mapfd view disk 50 200 shared", "read view 0 200");
+  return [parent, child, other];
+}
+
+/** 64 kB folios, each mapped in part by some of three processes; small pages where there are none. */
+async function largeFolioFamily(program: TargetProgram): Promise<Target[]> {
+  const parent = program.start();
+  await parent.askAll("map large anon 512", `advise large 0 320 ${MADV_HUGEPAGE}`, "write large 0 512");
+  await parent.ask(`advise large 0 512 ${MADV_NOHUGEPAGE}`);
+  const first = await parent.fork();
+  const second = await parent.fork();
+  await parent.askAll("unmap large 3 5", "unmap large 32 16");
+  await first.askAll("write large 20 3", "unmap large 64 30", "write large 128 16");
+  await second.askAll("unmap large 0 100", "write large 200 1", "advise large 250 10 4");
+  return [parent, first, second];
+}
+
+/** Zero pages, guard regions, pages that may be freed, a page mapped twice by one process. */
+async function oddOnes(program: TargetProgram): Promise<Target> {
+  const target = program.start();
+  await target.askAll("map zeros anon 600", "read zeros 0 600", "write zeros 100 10");
+  await target.askAll("map hugezero huge 1024", "read hugezero 0 1", "read hugezero 512 1");
+  await target.askAll("map guarded anon 64", "write guarded 0 64", `advise guarded 10 20 ${MADV_GUARD_INSTALL}`);
+  await target.askAll("map lazy anon 64", "write lazy 0 64", `advise lazy 0 32 ${MADV_FREE}`);
+  await target.askAll("memfd twice 32", "mapfd here twice 0 32 shared", "mapfd there twice 8 24 shared");
+  await target.askAll("write here 0 16", "read there 0 8", "share");
+  return target;
+}
+
+/** Four hugetlb pages of a parent, three of them shared with a child; undefined if the machine gives fewer. */
+export async function startHugetlb(program: TargetProgram): Promise<readonly [Target, Target] | undefined> {
+  return program.withSwitch(`${HUGETLB_FOLDER}/nr_hugepages`, "+4", async () => {
+    // Not the difference: pages that ended processes still hold are counted as new ones, and are not free.
+    if (Number(readFileSync(`${HUGETLB_FOLDER}/free_hugepages`, "utf8")) < 4) return undefined;
+    const parent = program.start();
+    await parent.askAll("map tlb hugetlb 2048", "write tlb 0 4 512");
+    const child = await parent.fork();
+    await child.ask("unmap tlb 0 512");
+    return [parent, child] as const;
+  });
+}
+
+/** Area "same": 40 pages merged by KSM, of which four are copied again; undefined if nothing is merged in time. */
+export async function mergedPages(program: TargetProgram): Promise<Target | undefined> {
+  const target = program.start();
+  const start = await target.map("map same anon 40");
+  // The word is this run's own: nobody else's pages are merged with them.
+  await target.askAll(`fill same 0 40 ${process.pid}`, `advise same 0 40 ${MADV_MERGEABLE}`);
+  const merged = await program.withSwitch("/sys/kernel/mm/ksm/run", "1", async () => {
+    for (let waited = 0; waited < KSM_WAITS; waited++) {
+      const frames = framesOf(target.pid, start, 40);
+      if (frames.every((pfn) => pfn === frames[0]) && (kpageflags(frames[0]!) & FLAG_KSM) !== 0n) return true;
+      await sleep(KSM_WAIT_MS);
+    }
+    return false;
+  });
+  if (!merged) {
+    target.kill();
+    return undefined;
+  }
+  await target.ask("write same 3 4");
+  return target;
+}
