@@ -54,7 +54,10 @@ test("however the readers share the batches, a folio's entries and address space
       const folios = new FolioColumns(FOLIOS);
       for (let row = 0; row < FOLIOS; row++) folios.append(row * 512, 9, KIND_ANON, false);
       const sorted = all.toSorted((a, b) => a.mm - b.mm);
-      applyEvents([0, 1, 2].map((list) => wordsOf(sorted.filter((batch) => batch.list === list))), folios);
+      applyEvents(
+        [0, 1, 2].map((list) => wordsOf(sorted.filter((batch) => batch.list === list))),
+        folios,
+      );
       for (let row = 0; row < FOLIOS; row++) {
         const own = all.filter(({ folio }) => folio === row);
         const pmds = own.filter(({ level }) => level === LEVEL_PMD);
@@ -121,14 +124,17 @@ test.each([
   [RUN_PRESENT | RUN_EXCLUSIVE, true, OBSERVED_EXCLUSIVE],
   [RUN_PRESENT, true, OBSERVED_SHARED],
   [RUN_PRESENT | RUN_EXCLUSIVE, false, OBSERVED_UNKNOWN],
-])("bits %d say what the kernel thinks of a folio's sharing only if they are its view: %s", async (bits, isView, seen) => {
-  const runs = emptyRuns();
-  appendRun(runs, { vma: 0, page: 0, frame: 4, pages: 3, step: 1, bits });
-  const { folios, tables } = oneFolio({ order: 2, kind: KIND_ANON }, runs, 1);
-  await addEvents(fakeReaders([runs], tables), tables, folios, isView);
-  expect(folios.observed[0]).toBe(seen);
-  expect(folios.entries[0]).toBe(3);
-});
+])(
+  "bits %d say what the kernel thinks of a folio's sharing only if they are its view: %s",
+  async (bits, isView, seen) => {
+    const runs = emptyRuns();
+    appendRun(runs, { vma: 0, page: 0, frame: 4, pages: 3, step: 1, bits });
+    const { folios, tables } = oneFolio({ order: 2, kind: KIND_ANON }, runs, 1);
+    await addEvents(fakeReaders([runs], tables), tables, folios, isView);
+    expect(folios.observed[0]).toBe(seen);
+    expect(folios.entries[0]).toBe(3);
+  },
+);
 
 test("the pages mapped of a folio are those with a mapcount, up to the end of the table", () => {
   const difference = createDifference(13);

@@ -5,7 +5,8 @@
  * logarithm. All flags but head, tail, buddy and poison come from the head (kernel-facts 3.9). Windows are blocks of 512
  * frames, so folios up to PMD size lie wholly inside one; a window that opens on a tail belongs to a gigantic hugetlb
  * folio, whose head is looked for at the aligned frames below. The flags are read after the page tables: a compound whose
- * length is no power of two was changing under the reader and is counted as torn.
+ * length is no power of two, or that is not aligned, or tails without a head, were changing under the reader and are
+ * counted as torn.
  */
 import { readSync } from "node:fs";
 import {
@@ -118,8 +119,12 @@ export class FolioScanner {
       }
       const head = index++;
       while (index < count && (words[2 * index]! & KPF_COMPOUND_TAIL) !== 0) index++;
+      if ((low & KPF_COMPOUND_HEAD) === 0) {
+        this.found.torn++;
+        continue;
+      }
       let length = index - head;
-      if (index === count && (base + index) % HPAGE_PMD_NR === 0) length = this.giganticLength(base + head, length);
+      if (index === count && length >= HPAGE_PMD_NR) length = this.giganticLength(base + head, length);
       this.addLarge(base + head, length, low, high);
     }
   }
@@ -141,9 +146,12 @@ export class FolioScanner {
     return index;
   }
 
-  /** Length of a folio whose first `known` frames are known: doubled while the frame behind is a tail. */
+  /**
+   * Length of a folio of which at least the first `known` frames are: doubled while the frame behind is a tail. A window
+   * may end anywhere in it, so doubling begins at a length that a folio can have.
+   */
   private giganticLength(head: number, known: number): number {
-    let length = known;
+    let length = 2 ** Math.floor(Math.log2(known));
     while (length < 2 ** GIGANTIC_ORDER_MAX) {
       const flags = this.readOne(head + length);
       if (flags === undefined || (flags.low & KPF_COMPOUND_TAIL) === 0) break;
@@ -166,7 +174,8 @@ export class FolioScanner {
     if (!mapped) return;
     if (found.headPfn[found.headPfn.length - 1] === head) return;
     const order = Math.log2(length);
-    if (!Number.isInteger(order)) {
+    // Folios are aligned to their size.
+    if (!Number.isInteger(order) || head % length !== 0) {
       found.torn++;
       return;
     }

@@ -1,7 +1,14 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { FolioColumns, KIND_ANON } from "../kernel/index.ts";
-import { type FrameDifference, countRun, createDifference, folioOfFrame, indexFolios, sumDifferences } from "./frame-table.ts";
+import {
+  type FrameDifference,
+  countRun,
+  createDifference,
+  folioOfFrame,
+  indexFolios,
+  sumDifferences,
+} from "./frame-table.ts";
 
 interface CountedRun {
   readonly frame: number;
@@ -61,7 +68,12 @@ test("one prefix sum over all tables counts what counting every page of every ru
 test("a run is counted if and only if all of it lies in the table", () => {
   fc.assert(
     fc.property(counts, ({ frameCount, runs }) => {
-      const counted = new Set(countAll([0, 1, 2].map(() => createDifference(frameCount)), runs));
+      const counted = new Set(
+        countAll(
+          [0, 1, 2].map(() => createDifference(frameCount)),
+          runs,
+        ),
+      );
       for (const run of runs) {
         const frames = framesOf(run);
         if (frames.at(-1)! >= 0) expect(counted.has(run)).toBe(frames.every((frame) => frame < frameCount));
@@ -98,7 +110,9 @@ test("a run that ends at the last frame is counted, one frame further it is not"
 });
 
 test("a frame's folio is found as by looking at all folios, those larger than a block too", () => {
-  const folios = fc.array(fc.record({ gap: fc.nat(600), order: fc.constantFrom(0, 1, 2, 4, 9, 10, 12) }), { maxLength: 20 });
+  const folios = fc.array(fc.record({ gap: fc.nat(600), order: fc.constantFrom(0, 1, 2, 4, 9, 10, 12) }), {
+    maxLength: 20,
+  });
   fc.assert(
     fc.property(folios, (recipes) => {
       const columns = new FolioColumns(1);

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
-import { CannotFreeze, findPids, freezeProcesses, lineage } from "./freeze.ts";
+import { skipAlways } from "../../test/full-run.ts";
+import { CannotFreeze, findPids, freezeCgroup, freezeProcesses, lineage } from "./freeze.ts";
 
 const children: ChildProcess[] = [];
 
@@ -39,6 +40,12 @@ async function startSleeper(): Promise<number> {
 function stateOf(pid: number): string {
   const text = readFileSync(`/proc/${pid}/stat`, "latin1");
   return text.slice(text.lastIndexOf(")") + 2, text.lastIndexOf(")") + 3);
+}
+
+/** Clock ticks that a process has spent in user mode. */
+function userTicks(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  return Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[11]);
 }
 
 async function waitForState(pid: number, state: RegExp): Promise<void> {
@@ -96,6 +103,53 @@ test("a process that ended meanwhile is no obstacle", async () => {
   expect(frozen.stillRunning).toEqual([]);
   frozen.thaw();
 });
+
+test("the kernel's freezer is used where it holds exactly these processes, and lets them run again", async (ctx) => {
+  const group = `foliometer-test-${process.pid}`;
+  const root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/freezer"].find((candidate) => {
+    try {
+      mkdirSync(`${candidate}/${group}`);
+      if (existsSync(`${candidate}/${group}/cgroup.freeze`) || existsSync(`${candidate}/${group}/freezer.state`)) {
+        return true;
+      }
+      rmdirSync(`${candidate}/${group}`);
+      return false;
+    } catch {
+      return false;
+    }
+  });
+  if (root === undefined) skipAlways(ctx, "no control group with a freezer can be made here");
+  const directory = `${root}/${group}`;
+  const pid = await startBusyChild();
+  try {
+    writeFileSync(`${directory}/cgroup.procs`, String(pid));
+    expect(await freezeCgroup(`/${group}`, [pid, process.pid])).toBeUndefined();
+    expect(await freezeCgroup("/no-such-group", [pid])).toBeUndefined();
+    const frozen = await freezeCgroup(`/${group}`, [pid]);
+    expect(frozen).toMatchObject({ by: "cgroup", stillRunning: [] });
+    const before = userTicks(pid);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(userTicks(pid)).toBe(before);
+    frozen?.thaw();
+    await expect.poll(() => userTicks(pid)).toBeGreaterThan(before);
+    const [child] = children;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  } finally {
+    await expect.poll(() => removeGroup(directory)).toBe(true);
+  }
+});
+
+/** A group can be removed when its last process is gone. */
+function removeGroup(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 test("findPids sees this process with its control group", () => {
   const groups: string[] = [];

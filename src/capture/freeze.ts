@@ -83,12 +83,16 @@ export async function freezeProcesses(pids: readonly number[], options: FreezeOp
 }
 
 /**
- * Freezes a control group by the kernel's freezer. undefined where that is not possible: there is no freezer for the
- * path, or this process would freeze itself.
+ * Freezes a control group by the kernel's freezer. undefined where that would not freeze exactly these processes: there
+ * is no freezer for the path, it holds others (in version 1 every controller has a tree of its own), or it holds us.
  */
-export async function freezeCgroup(path: string, options: FreezeOptions = {}): Promise<FrozenProcesses | undefined> {
+export async function freezeCgroup(
+  path: string,
+  pids: readonly number[],
+  options: FreezeOptions = {},
+): Promise<FrozenProcesses | undefined> {
   const freezer = findFreezer(path);
-  if (freezer === undefined || holdsUs(freezer)) return undefined;
+  if (freezer === undefined || !holdsExactly(freezer, pids)) return undefined;
   if (freezer.isFrozen()) return { by: "cgroup", stillRunning: [], thaw: () => undefined };
   const thaw = thawAtExit(() => freezer.write(false));
   try {
@@ -123,8 +127,10 @@ interface Freezer {
 
 /** cgroup.freeze of version 2, or freezer.state of version 1. */
 function findFreezer(path: string): Freezer | undefined {
-  const two = join(CGROUP_ROOT, path);
-  if (readText(join(two, "cgroup.freeze")) !== undefined) {
+  const two = [CGROUP_ROOT, `${CGROUP_ROOT}/unified`]
+    .map((root) => join(root, path))
+    .find((directory) => readText(join(directory, "cgroup.freeze")) !== undefined);
+  if (two !== undefined) {
     return {
       directory: two,
       isFrozen: () => /^frozen 1$/m.test(readText(join(two, "cgroup.events")) ?? ""),
@@ -149,9 +155,10 @@ function writeFreezer(path: string, value: string): void {
   }
 }
 
-function holdsUs({ directory }: Freezer): boolean {
+function holdsExactly({ directory }: Freezer, pids: readonly number[]): boolean {
   const own = lineage();
-  return pidsBelow(directory).some((pid) => own.has(pid));
+  const held = new Set(pidsBelow(directory));
+  return held.size === pids.length && pids.every((pid) => held.has(pid) && !own.has(pid));
 }
 
 /** Processes of a control group and the groups below it; none of one that is gone. */

@@ -8,7 +8,7 @@ import type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
 import type { RedactOptions } from "./redact.ts";
 import type { WriteCaptureOptions, WrittenCapture } from "./write-capture.ts";
 
-export { BadCapture, type BadCaptureCode } from "./bad-capture.ts";
+export { BadCapture, type BadCaptureCode, CannotWriteCapture } from "./bad-capture.ts";
 export type {
   Agreement,
   Capture,
@@ -21,7 +21,6 @@ export type {
 export { CannotFreeze, type FrozenProcesses, findPids, freezeCgroup, freezeProcesses, lineage } from "./freeze.ts";
 export { CannotCapture, type LiveCapture, type LiveCaptureOptions, captureLive } from "./live-capture.ts";
 export type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
-export { CannotWriteCapture } from "./partial-directory.ts";
 export type { CaptureProgress } from "./progress.ts";
 export type { RedactOptions } from "./redact.ts";
 export type { ProcessFilter } from "./roster.ts";

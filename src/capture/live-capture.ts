@@ -10,6 +10,7 @@ import os from "node:os";
 import { FolioColumns, type FolioKind, HPAGE_PMD_NR, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import type { Agreement, Capture, Machine, ReadingCost } from "./capture.ts";
 import { readFolioCgroups } from "./folio-cgroups.ts";
+import { findOutCounting } from "./counting-evidence.ts";
 import { addEvents, countMappedPages } from "./folio-events.ts";
 import type { FoundFolios, SmallFrameRuns } from "./folio-scan.ts";
 import { type FrameDifference, type FrameTable, createDifference, indexFolios, sumDifferences } from "./frame-table.ts";
@@ -140,7 +141,7 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
   const stopWatching = watchProgress(plan, options.onProgress);
   const listed = listMachine(reading, roster, frameCount);
   const totals = await readPlan(reading, differences, listed.then(() => undefined));
-  const machine = await listed;
+  const listedMachine = await listed;
   stopWatching();
   reading.phase("read");
   options.signal?.throwIfAborted();
@@ -148,10 +149,11 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
   const mmAlive = await settleProcesses(reading, roster, mmOfVma, differences);
   const frames = sumDifferences(differences, frameCount);
   reading.phase("sum");
-  const scanned = await scanFolios(reading, frames, machine.ksmPagesShared > 0);
+  const scanned = await scanFolios(reading, frames, listedMachine.ksmPagesShared > 0);
   const folios = collectFolios(scanned);
   indexFolios(frames, folios.columns);
   reading.phase("scan");
+  const machine = withCounting(reading, listedMachine, frames, folios.columns);
   const tables = passTables(mmOfVma, mmAlive, frames, folios.columns);
   await addEvents(threads, tables, folios.columns, machine.mapcountConfig === "nopage");
   reading.phase("events");
@@ -170,6 +172,22 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
   options.signal?.throwIfAborted();
   roster.close();
   return finishCapture(reading, { roster, machine, totals, scanned, folios, frames, mmOfVma, mmAlive, checked, tables });
+}
+
+/** The machine, with its way of counting found out from its counts if nothing else says it. */
+function withCounting({ options, notes }: Reading, machine: Machine, frames: FrameTable, folios: FolioColumns): Machine {
+  if (machine.mapcountConfig !== "unknown") return machine;
+  const mapcountConfig = findOutCounting(frames, folios, { complete: isWholeMachine(options) });
+  if (mapcountConfig === "unknown") {
+    notes.push(
+      "How this kernel counts is not known: its configuration cannot be read, and no folio shows it. " +
+        "Figures are those of a kernel with a mapcount in every page.",
+    );
+  } else {
+    const how = mapcountConfig === "page" ? "with" : "without";
+    notes.push(`This kernel's configuration cannot be read; it counts like one ${how} a mapcount in every page.`);
+  }
+  return { ...machine, mapcountConfig };
 }
 
 function refuseOtherPageSizes({ pageSizeBytes }: Machine): void {

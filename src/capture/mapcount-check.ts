@@ -159,7 +159,7 @@ async function compareAgain(
   differing: readonly number[],
 ): Promise<{ differAfter: number; kernelCountsMore: number }> {
   if (differing.length === 0) return { differAfter: 0, kernelCountsMore: 0 };
-  const { threads, frames, mmAlive, machine } = options;
+  const { threads, frames, mmAlive } = options;
   const asked = Float64Array.from(differing);
   const replies = await threads.askAll(
     () => ({ type: "reread", frames: asked, mmOfVma: options.mmOfVma, mmAlive, fdOfMm: options.fdOfMm }),
@@ -177,7 +177,7 @@ async function compareAgain(
     frames.kind[pfn]! |= FRAME_DISAGREES;
     if (kernel <= expected(pfn)) continue;
     kernelCountsMore++;
-    if (options.everyFrame && machine.mapcountConfig !== "nopage") believeKernel(options, pfn, kernel);
+    if (options.everyFrame) believeKernel(options, pfn, kernel);
   }
   for (const [index, pfn] of differing.entries()) {
     if (frames.mapcount[pfn] !== foundFirst[index]) frames.corrected.push(pfn);
@@ -185,11 +185,21 @@ async function compareAgain(
   return { differAfter, kernelCountsMore };
 }
 
-/** Someone not read maps the frame: its count is the kernel's, and its folio has mappings outside. */
-function believeKernel({ frames, folios }: CheckOptions, pfn: number, kernel: number): void {
-  if ((frames.kind[pfn]! & FRAME_LARGE) !== 0) {
-    const row = folioOfFrame(frames.blockFirstFolio, folios.headPfn, folios.count, pfn);
-    if (row >= 0) folios.mappedOutside[row]! += kernel - frames.mapcount[pfn]!;
+/**
+ * Someone not read maps the frame: its count is the kernel's, and its folio has mappings outside. What a kernel without
+ * mapcounts in pages prints for a large folio is an average over all its mappings: there are as many outside as bring it
+ * about, and the page's own count, which nobody knows, is taken to be the average, but not less than was found.
+ */
+function believeKernel({ frames, folios, machine }: CheckOptions, pfn: number, kernel: number): void {
+  const { mapcount, kind, blockFirstFolio } = frames;
+  if ((kind[pfn]! & FRAME_LARGE) !== 0) {
+    const row = folioOfFrame(blockFirstFolio, folios.headPfn, folios.count, pfn);
+    if (machine.mapcountConfig === "nopage" && (kind[pfn]! & FRAME_KIND_MASK) !== KIND_HUGETLB) {
+      if (row >= 0) folios.mappedOutside[row] = kernel * 2 ** folios.order[row]! - folios.mappedPages[row]!;
+      mapcount[pfn] = Math.max(mapcount[pfn]!, kernel);
+      return;
+    }
+    if (row >= 0) folios.mappedOutside[row]! += kernel - mapcount[pfn]!;
   }
-  frames.mapcount[pfn] = kernel;
+  mapcount[pfn] = kernel;
 }

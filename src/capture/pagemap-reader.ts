@@ -24,6 +24,8 @@ import {
   PAGE_IS_HUGE,
   PAGE_IS_PRESENT,
   PAGE_IS_SWAPPED,
+  PM_PRESENT_HIGH,
+  PM_SWAP_HIGH,
 } from "../kernel/index.ts";
 import { type FrameDifference, countRun } from "./frame-table.ts";
 import type { ScanRequest, SystemCalls } from "./ioctl.ts";
@@ -54,6 +56,8 @@ const SCAN_PAGES = 512;
 /** A call shorter than this doubles the next call's address range; one longer than SCAN_LONG_MS halves it. */
 const SCAN_SHORT_MS = 0.04;
 const SCAN_LONG_MS = 0.1;
+/** An entry that is there is present or of the swap kind; all other bits alone say something of the VMA. */
+const NOT_EMPTY_HIGH = PM_PRESENT_HIGH | PM_SWAP_HIGH;
 /** Pages whose addresses share a high word. */
 const PAGES_PER_HIGH_WORD = 1_048_576;
 
@@ -294,7 +298,8 @@ export class PagemapReader {
     while (index < stop) {
       const low = words[2 * index]!;
       const high = words[2 * index + 1]!;
-      if ((low | high) === 0) {
+      // Soft-dirty alone is no entry: it stands in every hole of a new VMA (kernel-facts 3.7, CONFIG_MEM_SOFT_DIRTY).
+      if ((high & NOT_EMPTY_HIGH) === 0) {
         index++;
         empty++;
         continue;

@@ -5,7 +5,7 @@
  * to the address space, not to the pid: after exec, exit or reuse of the pid it reads as ended instead of as somebody
  * else (kernel-facts 3.7). Whoever vanished before that is not listed; whoever may not be read is listed as refused.
  */
-import { closeSync, openSync, readFileSync, readdirSync } from "node:fs";
+import { openSync, readFileSync, readdirSync } from "node:fs";
 import {
   type MapsVma,
   PAGE_SIZE_BYTES,

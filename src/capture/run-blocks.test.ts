@@ -22,7 +22,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Fills 3 blocks and a bit; run i has its number in every column that can hold it. */
 function fill(runs: RunBlocks): number {
   const total = 3 * BLOCK_RUNS + 5;
-  for (let i = 0; i < total; i++) runs.append(i, i << 12, i >>> 20, i * 7, i & 1, 1 + (i % 3), (i % 3) - 1, RUN_PRESENT);
+  for (let i = 0; i < total; i++)
+    runs.append(i, i << 12, i >>> 20, i * 7, i & 1, 1 + (i % 3), (i % 3) - 1, RUN_PRESENT);
   runs.finish();
   return total;
 }
@@ -34,7 +35,9 @@ function problemOf(runs: RunBlocks, total: number): string | undefined {
   runs.forEachBlock((block, count) => {
     for (let at = 0; at < count; at++, next++) {
       const isRight =
-        block[VMA_AT + at] === next && block[PAGES_AT + at] === 1 + (next % 3) && block[STEP_AT + at] === (next % 3) - 1;
+        block[VMA_AT + at] === next &&
+        block[PAGES_AT + at] === 1 + (next % 3) &&
+        block[STEP_AT + at] === (next % 3) - 1;
       if (!isRight) problem ??= `run ${next}`;
     }
   });

@@ -1,7 +1,15 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { type PlainRun, appendRun, expandRuns } from "../../test/figures/expanded-runs.ts";
-import { FolioColumns, type FolioKind, KIND_ANON, KIND_FILE, KIND_HUGETLB, LEVEL_PMD, LEVEL_PTE } from "../kernel/index.ts";
+import {
+  FolioColumns,
+  type FolioKind,
+  KIND_ANON,
+  KIND_FILE,
+  KIND_HUGETLB,
+  LEVEL_PMD,
+  LEVEL_PTE,
+} from "../kernel/index.ts";
 import { FRAME_LARGE, createDifference, indexFolios, sumDifferences } from "./frame-table.ts";
 import { RUN_EXCLUSIVE, RUN_FILE, RUN_PRESENT, RUN_SWAP, RunBlocks } from "./run-blocks.ts";
 import {
@@ -26,10 +34,9 @@ const VMAS_PER_MM = 2;
 const CLASSES = 5;
 
 const layout = fc.record({
-  folios: fc.array(
-    fc.record({ gap: fc.nat(40), order: fc.constantFrom(1, 2, 4, 9), hugetlb: fc.boolean() }),
-    { maxLength: 6 },
-  ),
+  folios: fc.array(fc.record({ gap: fc.nat(40), order: fc.constantFrom(1, 2, 4, 9), hugetlb: fc.boolean() }), {
+    maxLength: 6,
+  }),
   alive: fc.array(fc.boolean(), { minLength: MMS, maxLength: MMS }),
   classes: fc.array(fc.nat(CLASSES - 1), { minLength: 1, maxLength: 30 }),
   runs: fc.array(
@@ -56,7 +63,11 @@ function makeRuns({ runs: recipes }: Layout): RunBlocks {
     const run: PlainRun = { vma, page, frame, pages, step, bits: bits | RUN_PRESENT, level: LEVEL_PTE };
     if (kind === "swap") appendRun(runs, { ...run, step: step * 32, bits: bits | RUN_SWAP });
     else if (kind === "pmd") {
-      const whole = { frame: Math.floor((frame % (FRAME_COUNT - 512)) / 512) * 512, pages: pages >= 1024 ? 1024 : 512, step: 1 };
+      const whole = {
+        frame: Math.floor((frame % (FRAME_COUNT - 512)) / 512) * 512,
+        pages: pages >= 1024 ? 1024 : 512,
+        step: 1,
+      };
       appendRun(runs, { ...run, ...whole, level: LEVEL_PMD });
     } else if (frame + (pages - 1) * step >= 0) appendRun(runs, run);
   }
@@ -163,7 +174,10 @@ test("histograms count every entry once, and those of PMDs again under the class
     fc.property(layout.map(withinTable), (made) => {
       const runs = makeRuns(made);
       const tables = makeTables(made);
-      const classOfFrame = Int32Array.from({ length: FRAME_COUNT }, (_, pfn) => made.classes[pfn % made.classes.length]);
+      const classOfFrame = Int32Array.from(
+        { length: FRAME_COUNT },
+        (_, pfn) => made.classes[pfn % made.classes.length],
+      );
       const expected = new Map<string, number>();
       const add = (vma: number, classOf: number, attributes: number): void => {
         const key = `${vma} ${classOf * ATTRIBUTES + attributes}`;

@@ -108,13 +108,10 @@ async function chooseProcesses({ pid, cgroup, freeze }: CaptureOptions): Promise
     (pids === undefined || pids.has(candidate.pid)) && (cgroup === undefined || isInCgroup(candidate.cgroup, cgroup));
   if (freeze !== true) return { select: wanted };
   const { findPids, freezeCgroup, freezeProcesses, lineage } = await import("../capture/index.ts");
-  const byFreezer = cgroup === undefined || pids !== undefined ? undefined : await freezeCgroup(cgroup);
   const own = pids === undefined ? lineage() : new Set<number>();
   const chosen = findPids(wanted).filter((each) => !own.has(each));
-  if (chosen.length === 0) {
-    byFreezer?.thaw();
-    throw new UsageError("No process is chosen by --pid and --cgroup.");
-  }
+  if (chosen.length === 0) throw new UsageError("No process is chosen by --pid and --cgroup.");
+  const byFreezer = cgroup === undefined ? undefined : await freezeCgroup(cgroup, chosen);
   const frozen = byFreezer ?? (await freezeProcesses(chosen));
   const exactly = new Set(chosen);
   return { select: (candidate) => exactly.has(candidate.pid), frozen };

@@ -140,7 +140,7 @@ describe("a random small machine", () => {
         expect(report.partial).toEqual({ folios: partial.length, unmappedBytes: bytes(unmapped) });
         expect(report.memory.reduce((sum, account) => sum + account.bytes, 0)).toBe(report.machine.memTotalBytes);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
@@ -169,7 +169,7 @@ describe("a random small machine", () => {
           }
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
   });
 
@@ -187,7 +187,7 @@ describe("a random small machine", () => {
           expect(schemes[own].exclusiveEntries).toEqual({ least: measured, most: measured });
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 
@@ -208,7 +208,7 @@ describe("a random small machine", () => {
         }
         for (const id of SLOW_SCHEMES) expect(report.figures[id]).toEqual(expectedMachine(slow, id));
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });
@@ -287,7 +287,9 @@ const map = (folio: number, pages: number, more: object = {}): PieceRecipe => {
 
 describe("the kernel's own examples", () => {
   test("three anonymous pages in three processes print a Pss of 3 kB, not 4 (kernel-facts 9.2)", async () => {
-    const { capture } = await takeCapture(machineOf([{ order: 0 }, { order: 0 }, { order: 0 }], [map(0, 3)], { likes: 2 }));
+    const { capture } = await takeCapture(
+      machineOf([{ order: 0 }, { order: 0 }, { order: 0 }], [map(0, 3)], { likes: 2 }),
+    );
     const { processes } = await reportOnCapture(capture, SCHEMES);
     expect(processes).toHaveLength(3);
     for (const { schemes, rssBytes } of processes) {
@@ -299,7 +301,12 @@ describe("the kernel's own examples", () => {
 
   test("a huge page of which another process maps all but the first page: Pss 1026 kB, every bit exclusive (9.1)", async () => {
     const recipe = machineOf([{ order: 9, owner2: false }], [{ type: "pmd", folio: 0 }]);
-    const split = { like: null, base: 513, ended: false, vmas: [{ gap: 0, shared: false, pieces: [map(0, 511, { first: 1 })] }] };
+    const split = {
+      like: null,
+      base: 513,
+      ended: false,
+      vmas: [{ gap: 0, shared: false, pieces: [map(0, 511, { first: 1 })] }],
+    };
     const { capture } = await takeCapture({ ...recipe, processes: [...recipe.processes, split] });
     const [a, b] = (await reportOnCapture(capture, SCHEMES)).processes;
     expect(Math.floor(a.schemes["page"].pssBytes / 1024)).toBe(1026);
@@ -346,7 +353,9 @@ describe("the kernel's own examples", () => {
     const swap = (swapType: number, pages: number): PieceRecipe => {
       return { type: "swap", swapType, offset: 4, pages, step: swapType === 31 ? 0 : 1, file: swapType === 28 };
     };
-    const { capture } = await takeCapture(machineOf([{}], [swap(0, 3), swap(26, 5), swap(27, 7), swap(28, 11), swap(31, 13)]));
+    const { capture } = await takeCapture(
+      machineOf([{}], [swap(0, 3), swap(26, 5), swap(27, 7), swap(28, 11), swap(31, 13)]),
+    );
     const [process] = (await reportOnCapture(capture, SCHEMES)).processes;
     expect(process).toMatchObject({ swapBytes: bytes(8), rssBytes: bytes(18), rssFileBytes: bytes(11) });
     expect(process.schemes["page"]).toMatchObject({ pssBytes: bytes(18), ussBytes: { least: 0, most: 0 } });

@@ -61,6 +61,8 @@ export interface CaptureSums {
   readonly vmas: MappingSums;
   /** Swap entries by VMA row, in pages. */
   readonly swapPages: Float64Array;
+  /** Entries that are not present and hold a page (migration, hwpoison), by VMA row; they are in `vmas` too. */
+  readonly movingPages: Float64Array;
   readonly histograms: readonly Histograms[];
 }
 
@@ -84,6 +86,7 @@ export async function sumCapture(capture: Capture, schemes: readonly Scheme[]): 
   const histograms = await capture.countClasses(classOfFrame, classes.classes.length);
   const vmas = new MappingSums(capture.vmas.length, schemes.length);
   const swapPages = new Float64Array(capture.vmas.length);
+  const movingPages = new Float64Array(capture.vmas.length);
   const swapKinds = swapTypeTable(swapLayout(capture));
   for (const { triples, swap } of histograms) {
     for (let at = 0; at < triples.length; at += 3) {
@@ -93,10 +96,13 @@ export async function sumCapture(capture: Capture, schemes: readonly Scheme[]): 
       const kind = swapKinds[swap[at + 1]! & SWAP_TYPE_MASK]!;
       const pages = swap[at + 2]!;
       if (kind === SWAP_KIND_SWAP) swapPages[swap[at]!]! += pages;
-      else if (kind !== SWAP_KIND_MARKER) vmas.addNotPresent(swap[at]!, pages, entryOfPagemapBits(swap[at + 3]!));
+      else if (kind !== SWAP_KIND_MARKER) {
+        vmas.addNotPresent(swap[at]!, pages, entryOfPagemapBits(swap[at + 3]!));
+        movingPages[swap[at]!] += pages;
+      }
     }
   }
-  return { schemes, answers, classes, vmas, swapPages, histograms };
+  return { schemes, answers, classes, vmas, swapPages, movingPages, histograms };
 }
 
 function addTriple(

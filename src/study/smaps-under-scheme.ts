@@ -9,8 +9,24 @@
  */
 import type { Capture, CapturedProcess } from "../capture/index.ts";
 import { ATTRIBUTES, ATTRIBUTE_PMD_HEAD } from "../capture/index.ts";
-import { OF_PSS, OF_PSS_ANON, OF_PSS_FILE, OF_PSS_SHMEM, PSS_UNITS_PER_BYTE, SUM_RSS, kbOfPss, pssOfPage } from "../figures/index.ts";
-import { KIND_HUGETLB, PAGE_SIZE_BYTES, type SmapsRollup, type SmapsVma, type SmapsVmaFields } from "../kernel/index.ts";
+import {
+  OF_PSS,
+  OF_PSS_ANON,
+  OF_PSS_FILE,
+  OF_PSS_SHMEM,
+  PSS_FULL_PAGE,
+  PSS_UNITS_PER_BYTE,
+  SUM_RSS,
+  kbOfPss,
+  pssOfPage,
+} from "../figures/index.ts";
+import {
+  KIND_HUGETLB,
+  PAGE_SIZE_BYTES,
+  type SmapsRollup,
+  type SmapsVma,
+  type SmapsVmaFields,
+} from "../kernel/index.ts";
 import type { Scheme } from "../schemes/index.ts";
 import { type CaptureSums, orderSchemes, sumCapture } from "./report-on-capture.ts";
 
@@ -94,18 +110,19 @@ export async function smapsUnderScheme(
 
 /** Sides of the pages of each VMA of the process. */
 function sidesOfVmas(
-  { classes, histograms }: CaptureSums,
+  { classes, histograms, movingPages }: CaptureSums,
   process: CapturedProcess,
   history: HistoryChoice,
 ): Sides[] {
-  const sides = Array.from({ length: process.endVma - process.firstVma }, (): Sides => ({
+  const sides = Array.from(movingPages.subarray(process.firstVma, process.endVma), (moving): Sides => ({
     privateBoth: 0,
     toShared: 0,
     toPrivate: 0,
-    sharedBoth: 0,
+    // Shared with full Pss under every scheme (kernel-facts 3.2).
+    sharedBoth: moving,
     uncertain: 0,
     privateUnits: 0,
-    sharedUnits: 0,
+    sharedUnits: moving * PSS_FULL_PAGE,
   }));
   for (const { triples } of histograms) {
     for (let at = 0; at < triples.length; at += 3) {
@@ -144,7 +161,8 @@ function changeVma(
   const sharedPages = sides.sharedBoth + sides.toShared;
   const privateDirty = clamp(fields.privateDirty / PAGE_KB - dirtyToShared.pages + dirtyToPrivate.pages, privatePages);
   const sharedDirty = clamp(fields.sharedDirty / PAGE_KB - dirtyToPrivate.pages + dirtyToShared.pages, sharedPages);
-  const dirtyUnits = share(sides.privateUnits, privateDirty, privatePages) + share(sides.sharedUnits, sharedDirty, sharedPages);
+  const dirtyUnits =
+    share(sides.privateUnits, privateDirty, privatePages) + share(sides.sharedUnits, sharedDirty, sharedPages);
   if (!dirtyToShared.exact || !dirtyToPrivate.exact) estimated.push(`${place}: clean and dirty split in proportion.`);
   if (sides.uncertain > 0) {
     estimated.push(`${place}: ${sides.uncertain * PAGE_KB} kB are Private or Shared depending on history.`);
@@ -189,7 +207,8 @@ function rollUp(
 ): SmapsRollup {
   const first = vmas.find(({ header }) => header.name !== "[vsyscall]");
   const counted = vmas.filter(({ header }) => header.name !== "[vsyscall]");
-  const sum = (pick: (fields: SmapsVmaFields) => number): number => counted.reduce((all, { fields }) => all + pick(fields), 0);
+  const sum = (pick: (fields: SmapsVmaFields) => number): number =>
+    counted.reduce((all, { fields }) => all + pick(fields), 0);
   const header = {
     startPage: first?.header.startPage ?? 0,
     endPage: counted.at(-1)?.header.endPage ?? 0,
@@ -225,7 +244,9 @@ function rollUp(
       lazyFree: sum((fields) => fields.lazyFree),
       anonHugePages: sum((fields) => fields.anonHugePages),
       shmemPmdMapped: sum((fields) => fields.shmemPmdMapped),
-      ...(optional?.filePmdMapped === undefined ? {} : { filePmdMapped: sum(({ filePmdMapped }) => filePmdMapped ?? 0) }),
+      ...(optional?.filePmdMapped === undefined
+        ? {}
+        : { filePmdMapped: sum(({ filePmdMapped }) => filePmdMapped ?? 0) }),
       sharedHugetlb: sum((fields) => fields.sharedHugetlb),
       privateHugetlb: sum((fields) => fields.privateHugetlb),
       swap: sum((fields) => fields.swap),

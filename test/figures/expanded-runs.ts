@@ -43,7 +43,7 @@ export function appendRun(runs: RunBlocks, { vma, page, frame, pages, step, bits
     vma,
     addressLow | 0,
     Math.floor(page / PAGES_PER_WORD),
-    frame % WORD | 0,
+    (frame % WORD) | 0,
     Math.floor(frame / WORD),
     pages,
     step,

@@ -226,10 +226,7 @@ function factsOf(machine: SmallMachine): Omit<Capture, "mmOfVma" | "mmAlive" | "
   };
 }
 
-function describeProcess(
-  mm: number,
-  at: Pick<CapturedProcess, "state" | "firstVma" | "endVma">,
-): CapturedProcess {
+function describeProcess(mm: number, at: Pick<CapturedProcess, "state" | "firstVma" | "endVma">): CapturedProcess {
   return {
     pid: 100 + mm,
     ppid: 1,

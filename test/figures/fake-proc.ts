@@ -35,14 +35,7 @@ import {
   PM_PRESENT_HIGH,
   PM_SWAP_HIGH,
 } from "../../src/kernel/index.ts";
-import {
-  MARKER_TYPE,
-  type SmallFolio,
-  type SmallMachine,
-  type SmallVma,
-  framesOf,
-  isAnon,
-} from "./small-machine.ts";
+import { MARKER_TYPE, type SmallFolio, type SmallMachine, type SmallVma, framesOf, isAnon } from "./small-machine.ts";
 
 const WORD = 2 ** 32;
 const EINVAL = 22;
@@ -59,13 +52,13 @@ export interface RawEntry {
 export function rawEntries(vma: SmallVma): RawEntry[] {
   const present = vma.entries.map(({ page, frame, pmd, file, exclusive }) => ({
     page,
-    low: frame % WORD | 0,
+    low: (frame % WORD) | 0,
     high: PM_PRESENT_HIGH | (file ? PM_FILE_HIGH : 0) | (exclusive ? PM_EXCLUSIVE_HIGH : 0) | Math.floor(frame / WORD),
     pmd,
   }));
   const swapped = vma.swap.map(({ page, type, offset, file }) => ({
     page,
-    low: (type + offset * 32) % WORD | 0,
+    low: ((type + offset * 32) % WORD) | 0,
     high:
       PM_SWAP_HIGH |
       (type === MARKER_TYPE ? PM_GUARD_HIGH : 0) |
@@ -110,7 +103,7 @@ export class WordFiles {
 /** Writes entries into a pagemap that ends at `endPage`. */
 export function writePagemap(fd: number, entries: readonly RawEntry[], endPage: number): void {
   ftruncateSync(fd, endPage * 8);
-  for (let from = 0; from < entries.length; ) {
+  for (let from = 0; from < entries.length;) {
     let end = from + 1;
     while (end < entries.length && entries[end].page === entries[end - 1].page + 1) end++;
     const bytes = Buffer.alloc((end - from) * 8);

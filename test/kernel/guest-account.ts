@@ -33,6 +33,8 @@ export interface AreaCounts {
   readonly average: readonly number[];
   /** OBSERVED_... of the page's folio, -1 for a small one. */
   readonly observed: readonly number[];
+  /** 1: the kernel counted the frame differently, twice. */
+  readonly doubted: readonly number[];
 }
 
 /** Text of smaps_rollup under a scheme, for the history that leaves the least private memory and for the other. */
@@ -45,9 +47,16 @@ export interface RollupUnderScheme {
 export interface CaptureAccount {
   readonly report: CaptureReport;
   readonly ksmPagesShared: number;
+}
+
+/** A capture of the whole machine, looked at page by page. */
+export interface CountedCapture extends CaptureAccount {
   /** By process and area. */
   readonly counts: Readonly<Record<string, Readonly<Record<string, AreaCounts>>>>;
-  /** By process and scheme. */
+}
+
+/** And smaps_rollup under every scheme, by process and scheme. */
+export interface CaptureWithRollups extends CountedCapture {
   readonly rollups: Readonly<Record<string, Readonly<Record<string, RollupUnderScheme>>>>;
 }
 
@@ -56,9 +65,12 @@ export interface GuestAccount {
   readonly release: string;
   readonly before: Readonly<Record<string, ProcessAccount>>;
   readonly after: Readonly<Record<string, ProcessAccount>>;
-  /** Taken where the kernel's configuration can be read nowhere, and where it lies under /boot. */
-  readonly silent: CaptureAccount;
-  readonly configured: CaptureAccount;
+  /** Taken where the kernel's configuration can be read nowhere. */
+  readonly silent: CountedCapture;
+  /** Taken with the configuration under /boot. */
+  readonly configured: CaptureWithRollups;
+  /** Only the processes that have a parent among the known ones or no family, without those they share memory with. */
+  readonly alone: CaptureAccount;
   /** `foliometer report --json`; null if there is no such program in dist/. */
   readonly command: { readonly status: number | null; readonly errors: string; readonly output: string } | null;
 }

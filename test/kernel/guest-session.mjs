@@ -9,7 +9,13 @@
 import { spawn, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { captureLive } from "./dist/capture/index.js";
-import { averageOfEntries, formatSmapsRollup, parseSmapsRollup, parseSmapsText } from "./dist/kernel/index.js";
+import {
+  FRAME_DISAGREES,
+  averageOfEntries,
+  formatSmapsRollup,
+  parseSmapsRollup,
+  parseSmapsText,
+} from "./dist/kernel/index.js";
 import { SCHEMES } from "./dist/schemes/index.js";
 import { reportOnCapture, smapsUnderScheme } from "./dist/study/index.js";
 
@@ -235,12 +241,15 @@ function countsOfAreas({ frames, folios }, kernel) {
     precise: area.frames.map((pfn) => (pfn < 0 ? -1 : frames.mapcount[pfn])),
     average: area.frames.map((pfn) => (pfn < 0 ? -1 : averageAt(pfn))),
     observed: area.frames.map((pfn) => (folioOfFrame.has(pfn) ? folios.observed[folioOfFrame.get(pfn)] : -1)),
+    doubted: area.frames.map((pfn) => (pfn < 0 ? -1 : Number((frames.kind[pfn] & FRAME_DISAGREES) !== 0))),
   });
   return mapValues(kernel, ({ areas }) => mapValues(areas, countsOf));
 }
 
-async function captureAccount(known, kernel) {
+/** A capture of the processes with these pids, of all without; `look` says what else is wanted of it. */
+async function captureAccount({ pids, look }) {
   const capture = await captureLive({
+    ...(pids === undefined ? {} : { pids }),
     mappingsPath: (thread) => `/tmp/mappings-${thread}`,
     keepMappings: false,
     threads: 1,
@@ -248,9 +257,7 @@ async function captureAccount(known, kernel) {
   });
   try {
     const report = await reportOnCapture(capture, SCHEMES);
-    const { ksmPagesShared } = capture.machine;
-    const rollups = await rollupsUnderSchemes(capture, known);
-    return { report, ksmPagesShared, counts: countsOfAreas(capture, kernel), rollups };
+    return { report, ksmPagesShared: capture.machine.ksmPagesShared, ...(await look(capture)) };
   } finally {
     await capture.close();
   }
@@ -271,13 +278,18 @@ async function account() {
   const known = new Map();
   for (const family of [hugeFamily, thirdOwnerFamily, cutFolio, sharedMemory, smallFamily]) family(known);
   const before = kernelAccount(known);
-  const silent = await captureAccount(known, before);
+  const countsOf = (capture) => ({ counts: countsOfAreas(capture, before) });
+  const silent = await captureAccount({ look: countsOf });
   const release = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
   mkdirSync("/boot");
   writeFileSync(`/boot/config-${release}`, readFileSync(`/foliometer/config-${process.env.FOLIOMETER_KERNEL}`));
-  const configured = await captureAccount(known, before);
+  const configured = await captureAccount({
+    look: async (capture) => ({ ...countsOf(capture), rollups: await rollupsUnderSchemes(capture, known) }),
+  });
+  const pids = [...known].filter(([name]) => !/parent|first/.test(name)).map(([, { pid }]) => pid);
+  const alone = await captureAccount({ pids, look: () => ({}) });
   const command = commandAccount();
-  return { release, before, silent, configured, command, after: kernelAccount(known) };
+  return { release, before, silent, configured, alone, command, after: kernelAccount(known) };
 }
 
 const result = await account().catch((error) => ({ failure: String(error?.stack ?? error) }));

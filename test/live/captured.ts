@@ -21,7 +21,7 @@ import { type CaptureReport, type ProcessReport, reportOnCapture } from "../../s
 export type CaptureWish = Omit<LiveCaptureOptions, "mappingsPath" | "keepMappings">;
 
 /** Takes a capture, hands it to `body` and closes it. */
-export async function withCapture<T>(wish: CaptureWish, body: (capture: LiveCapture) => Promise<T>): Promise<T> {
+export async function withCapture<T>(wish: CaptureWish, body: (capture: LiveCapture) => T | Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "foliometer-capture-"));
   try {
     const mappingsPath = (thread: number): string => join(folder, `mappings-${thread}`);
@@ -61,18 +61,28 @@ export function captured(capture: LiveCapture, { pid }: { readonly pid: number }
   return found;
 }
 
+/** Rows of VMAs with at least one present entry. */
+export async function touchedVmas(capture: LiveCapture): Promise<Set<number>> {
+  const oneClass = new Int32Array(new SharedArrayBuffer(capture.frames.frameCount * 4));
+  const rows = new Set<number>();
+  for (const { triples } of await capture.countClasses(oneClass, 1)) {
+    for (let at = 0; at < triples.length; at += 3) rows.add(triples[at]);
+  }
+  return rows;
+}
+
 /** Bytes of anonymous memory that each VMA maps by PMDs: AnonHugePages, by row. */
 export async function anonHugeBytes(capture: LiveCapture): Promise<Float64Array> {
   const { kind, frameCount } = capture.frames;
   const classOfFrame = new Int32Array(new SharedArrayBuffer(frameCount * 4));
-  for (let pfn = 0; pfn < frameCount; pfn++) classOfFrame[pfn] = kind[pfn]! & FRAME_KIND_MASK;
+  for (let pfn = 0; pfn < frameCount; pfn++) classOfFrame[pfn] = kind[pfn] & FRAME_KIND_MASK;
   const bytes = new Float64Array(capture.vmas.length);
   for (const { triples } of await capture.countClasses(classOfFrame, FRAME_KIND_MASK + 1)) {
     for (let at = 0; at < triples.length; at += 3) {
-      const attributes = triples[at + 1]! % ATTRIBUTES;
-      if (Math.floor(triples[at + 1]! / ATTRIBUTES) !== KIND_ANON) continue;
+      const attributes = triples[at + 1] % ATTRIBUTES;
+      if (Math.floor(triples[at + 1] / ATTRIBUTES) !== KIND_ANON) continue;
       if ((attributes & ATTRIBUTE_PMD) === 0 || (attributes & ATTRIBUTE_PMD_HEAD) !== 0) continue;
-      bytes[triples[at]!]! += triples[at + 2]! * PAGE_SIZE_BYTES;
+      bytes[triples[at]] += triples[at + 2] * PAGE_SIZE_BYTES;
     }
   }
   return bytes;

@@ -10,7 +10,7 @@ import { readdirSync } from "node:fs";
 import { afterAll, expect, test, type TestContext } from "vitest";
 import { formatSmapsRollup, formatSmapsVma, parseSmapsRollup, parseSmapsText } from "../../src/kernel/index.ts";
 import { SCHEMES, findScheme } from "../../src/schemes/index.ts";
-import { type ProcessReport, reportOnCapture, smapsUnderScheme } from "../../src/study/index.ts";
+import { type ProcessReport, smapsUnderScheme } from "../../src/study/index.ts";
 import { skipAlways } from "../full-run.ts";
 import { anonHugeBytes, captured, only, reportOf, reported, sumOf, withCapture } from "./captured.ts";
 import { privateKb, rollup, rollupText, smapsText } from "./kernel-view.ts";
@@ -50,14 +50,15 @@ function allRollups(): Map<number, string> {
 /** Where a process's figures differ from its smaps_rollup: one sentence, or undefined. */
 function disagreement(process: ProcessReport, text: string): string | undefined {
   const { fields } = parseSmapsRollup(text);
-  const { pssBytes, ussBytes } = process.schemes["page"]!;
+  const { pssBytes, ussBytes } = process.schemes["page"];
   const off: string[] = [];
   if (process.rssBytes !== fields.rss * 1024) off.push(`Rss ${process.rssBytes / 1024}, not ${fields.rss}`);
   const uss = privateKb(fields);
   if (ussBytes.least !== uss * 1024) off.push(`Private ${ussBytes.least / 1024}, not ${uss}`);
   if (ussBytes.most !== ussBytes.least) off.push("Private is a range");
   // The kernel's figure is truncated to kB.
-  if (Math.abs(pssBytes - fields.pss * 1024) > PSS_TOLERANCE_BYTES) off.push(`Pss ${pssBytes / 1024}, not ${fields.pss}`);
+  if (Math.abs(pssBytes - fields.pss * 1024) > PSS_TOLERANCE_BYTES)
+    off.push(`Pss ${pssBytes / 1024}, not ${fields.pss}`);
   return off.length === 0 ? undefined : `${process.pid} ${process.name}: ${off.join(", ")}`;
 }
 
@@ -78,7 +79,8 @@ test("every process that stands still has Pss within 4 kB and Private and Rss eq
     differing = [];
     for (const process of report.processes) {
       const text = before.get(process.pid);
-      if (text === undefined || stillText(text) !== stillText(after.get(process.pid)) || agreed.has(process.pid)) continue;
+      if (text === undefined || stillText(text) !== stillText(after.get(process.pid)) || agreed.has(process.pid))
+        continue;
       expect(["complete", "shares-mm"], `process ${process.pid} ${process.name}`).toContain(process.state);
       const why = disagreement(process, text);
       if (why === undefined) agreed.add(process.pid);
@@ -96,7 +98,7 @@ test("a stopped process's figures are those of smaps_rollup to the kB, also Pss 
   for (const { pid } of targets) {
     const process = reported(report, { pid });
     const fields = rollup(pid);
-    const own = process.schemes["page"]!;
+    const own = process.schemes["page"];
     const kb = (bytes: number): number => Math.floor(bytes / 1024);
     expect({
       pid,
@@ -163,16 +165,20 @@ test("AnonHugePages of a process is what its PMDs map", QUIET, async (ctx) => {
   });
 });
 
-test("exclusive entries derived under page are those that pagemap printed, heads of PMDs included", QUIET, async (ctx) => {
-  const { targets } = await menagerieFor(ctx);
-  const report = await reportOf(only(...targets));
-  for (const { pid } of targets) {
-    const process = reported(report, { pid });
-    const { exclusiveEntries } = process.schemes["page"]!;
-    const measured = process.exclusiveEntriesMeasured;
-    expect({ pid, ...exclusiveEntries }).toEqual({ pid, least: measured, most: measured });
-  }
-});
+test(
+  "exclusive entries derived under page are those that pagemap printed, heads of PMDs included",
+  QUIET,
+  async (ctx) => {
+    const { targets } = await menagerieFor(ctx);
+    const report = await reportOf(only(...targets));
+    for (const { pid } of targets) {
+      const process = reported(report, { pid });
+      const { exclusiveEntries } = process.schemes["page"];
+      const measured = process.exclusiveEntriesMeasured;
+      expect({ pid, ...exclusiveEntries }).toEqual({ pid, least: measured, most: measured });
+    }
+  },
+);
 
 test("mm-owner and mapped-pages keep Rss and what they say of Uss is a range that begins below its end", async (ctx) => {
   const { targets } = await menagerieFor(ctx);
@@ -181,7 +187,7 @@ test("mm-owner and mapped-pages keep Rss and what they say of Uss is a range tha
   for (const { pid } of targets) {
     const process = reported(report, { pid });
     for (const id of report.schemes) {
-      const { pssBytes, ussBytes, exclusiveEntries } = process.schemes[id]!;
+      const { pssBytes, ussBytes, exclusiveEntries } = process.schemes[id];
       expect(pssBytes).toBeLessThanOrEqual(process.rssBytes);
       expect(ussBytes.least).toBeLessThanOrEqual(ussBytes.most);
       expect(ussBytes.most).toBeLessThanOrEqual(process.rssBytes);

@@ -18,7 +18,7 @@ import {
 } from "./target.ts";
 
 const HUGETLB_FOLDER = "/sys/kernel/mm/hugepages/hugepages-2048kB";
-const KSM_WAITS = 200;
+const KSM_WAITS = 800;
 const KSM_WAIT_MS = 25;
 const HUGE_TRIES = 10;
 
@@ -92,7 +92,12 @@ async function smallFamily(program: TargetProgram): Promise<Target[]> {
   const parent = program.start();
   await parent.askAll("map small anon 3000", "write small 0 3000", "map locked anon 64", "write locked 0 64");
   await parent.askAll("lock locked 0 64", "map both shared 500", "write both 0 300", "memfd mem 400");
-  await parent.askAll("mapfd one mem 0 400 shared", "write one 0 200", "mapfd two mem 100 200 private", "read two 0 50");
+  await parent.askAll(
+    "mapfd one mem 0 400 shared",
+    "write one 0 200",
+    "mapfd two mem 100 200 private",
+    "read two 0 50",
+  );
   const first = await parent.fork();
   const second = await parent.fork();
   const third = await second.fork();
@@ -163,7 +168,7 @@ export async function mergedPages(program: TargetProgram): Promise<Target | unde
   const merged = await program.withSwitch("/sys/kernel/mm/ksm/run", "1", async () => {
     for (let waited = 0; waited < KSM_WAITS; waited++) {
       const frames = framesOf(target.pid, start, 40);
-      if (frames.every((pfn) => pfn === frames[0]) && (kpageflags(frames[0]!) & FLAG_KSM) !== 0n) return true;
+      if (frames.every((pfn) => pfn === frames[0]) && (kpageflags(frames[0]) & FLAG_KSM) !== 0n) return true;
       await sleep(KSM_WAIT_MS);
     }
     return false;

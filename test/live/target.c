@@ -34,7 +34,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, HUGE = 2 << 20, LINE_MAX_BYTES = 4096, NAP_US = 2000, PLACES = 32, WORDS = 8 };
+enum { PAGE = 4096, HUGE = 2 << 20, LINE_MAX_BYTES = 4096, NAP_US = 2000, STAY_US = 400000, STAY_ROUNDS = 64, PLACES = 32, WORDS = 8 };
 
 struct area {
   char name[16];
@@ -272,13 +272,18 @@ static void be_busy(const char *how) {
       wait(NULL);
       continue;
     }
-    if (forks && fork() != 0) {
-      wait(NULL);
+    /* One child in a while stays, so that some are there from a capture's beginning to its end. */
+    int stays = forks && round % STAY_ROUNDS == 0;
+    pid_t pid = forks ? fork() : 0;
+    if (pid != 0) {
+      if (!stays) waitpid(pid, NULL, 0);
+      while (waitpid(-1, NULL, WNOHANG) > 0) continue;
       continue;
     }
     size_t bytes = (64 + round % 1000) * (size_t)PAGE;
     char *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (size_t at = 0; at < bytes; at += PAGE) start[at] = 1;
+    if (stays) usleep(STAY_US);
     if (forks) _exit(0);
     munmap(start, bytes);
   }

@@ -72,14 +72,11 @@ export class TargetProgram {
   ): Promise<T> {
     const child = spawn(this.path, ["keep", path, value], { stdio: ["pipe", "pipe", "inherit"], detached: true });
     const keeper = new Target(child);
-    try {
-      const [before = "", during = ""] = await keeper.answer();
-      return await body({ before, during });
-    } finally {
-      child.stdin.end();
-      const code = await keeper.ended;
-      if (code !== 0) throw new Error(`${path} could not be put back as it was`);
-    }
+    // The end of its input lets the keeper put the switch back.
+    const [before = "", during = ""] = await keeper.answer();
+    const outcome = await body({ before, during }).finally(() => child.stdin.end());
+    if ((await keeper.ended) !== 0) throw new Error(`${path} could not be put back as it was`);
+    return outcome;
   }
 
   /** Runs `body` while anonymous memory that asks for it gets 64 kB folios. */
@@ -136,7 +133,9 @@ export class Target {
       if (next === undefined) this.lines.push(line);
       else next(line);
     });
-    void this.ended.then(() => this.waiting.splice(0).forEach((next) => next("error it ended")));
+    child.once("exit", () => {
+      for (const next of this.waiting.splice(0)) next("error it ended");
+    });
   }
 
   /** Gives a command; returns the words of the answer behind "ok". */
