@@ -193,8 +193,14 @@ describe("flags that change under the reader", () => {
     expect([found.headPfn, found.order, found.torn]).toEqual([[4, 12], [2, 1], 1]);
     expect([...frames.kind.subarray(4, 16)]).toEqual([
       ...Array.from({ length: 4 }, () => KIND_ANON | FRAME_LARGE),
-      ...[KIND_NONE, KIND_NONE, KIND_NONE, KIND_FILE],
-      ...[KIND_FILE | FRAME_LARGE, KIND_FILE | FRAME_LARGE, KIND_NONE, KIND_NONE],
+      KIND_NONE,
+      KIND_NONE,
+      KIND_NONE,
+      KIND_FILE,
+      KIND_FILE | FRAME_LARGE,
+      KIND_FILE | FRAME_LARGE,
+      KIND_NONE,
+      KIND_NONE,
     ]);
   });
 

@@ -195,11 +195,14 @@ export class PagemapReader {
       this.totals.scans++;
       if (elapsed > this.totals.longestScanMs) this.totals.longestScanMs = elapsed;
       if (found < 0) return page;
-      const dense = this.readRegions(found);
+      // A call that stopped early may have cut its last region, a huge mapping perhaps: the next call finds it whole.
+      const cut = walkEnd < request.to && found > 1;
+      const resume = cut ? request.regions[2 * found - 2]! : walkEnd;
+      const dense = this.readRegions(cut ? found - 1 : found);
       if (dense !== undefined) return dense;
       // A walk that ends where it began would repeat for ever: then plain reading goes on.
-      if (walkEnd <= page) return page;
-      page = walkEnd;
+      if (resume <= page) return page;
+      page = resume;
       if (elapsed < SCAN_SHORT_MS) window *= 2;
       else if (elapsed > SCAN_LONG_MS && window > HPAGE_PMD_NR) window /= 2;
     }
@@ -310,12 +313,14 @@ export class PagemapReader {
         const difference = (words[2 * index]! - low) | 0;
         if (difference === step || difference === 0 || difference === -step) {
           step = difference;
+          // A huge mapping is found by its ascending run, so no other run may take its first page.
+          const end = step === 1 ? stop : Math.min(stop, start + HPAGE_PMD_NR - ((this.piecePage + start) % HPAGE_PMD_NR));
           let expected = low;
-          do {
+          while (index < end) {
             expected = (expected + step) | 0;
             if (words[2 * index] !== expected || words[2 * index + 1] !== high) break;
             index++;
-          } while (index < stop);
+          }
         }
       }
       this.emit(start, low, high, index - start, step);

@@ -57,8 +57,6 @@ export function openProcess(
   try {
     // In this order: what executes between the two fails isStillIn, which knows the VMAs.
     const vmas = parseMapsText(readFileSync(`${directory}/maps`, "latin1")).filter(({ name }) => name !== GATE_VMA);
-    // An address space without a VMA is one whose end has begun.
-    if (vmas.length === 0) return undefined;
     return { ...identity, vmas, pagemapFd: openSync(`${directory}/pagemap`, "r"), refusal: null };
   } catch (error) {
     if (error instanceof ProcTextError) throw error;
@@ -75,7 +73,8 @@ export function openProcess(
  * does not show it.
  */
 export function isStillIn({ pid, vmas }: OpenedProcess): boolean {
-  const stat = readStat(pid);
+  // An address space without a VMA is one whose end has begun.
+  const stat = vmas.length === 0 ? undefined : readStat(pid);
   if (stat === undefined || stat.vsize === 0) return false;
   const stack = vmas.find(({ name }) => name === "[stack]");
   if (stack === undefined || stat.stackPage === 0) return true;

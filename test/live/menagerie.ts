@@ -84,6 +84,7 @@ async function hugeFamily(program: TargetProgram): Promise<Target[]> {
   await cutter.askAll("unmap thp 512 1", "unmap thp 1124 100");
   await mixed.askAll("write thp 1536 1", "unmap thp 1537 200", "protect thp 2048 7 1");
   await parent.askAll("unmap thp 2600 50", "write thp 2300 5");
+  await writeHuge(parent, "own", 1);
   return [parent, copier, cutter, mixed];
 }
 
