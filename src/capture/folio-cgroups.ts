@@ -15,8 +15,8 @@ const DIRECTORIES_MAX = 20_000;
 export function readFolioCgroups(folios: FolioColumns): Map<number, string> {
   const rows: number[] = [];
   for (let row = 0; row < folios.count; row++) {
-    const mapped = folios.pagesMapped[row]!;
-    if (mapped > 0 && mapped < 2 ** folios.order[row]!) rows.push(row);
+    const mapped = folios.pagesMapped[row];
+    if (mapped > 0 && mapped < 2 ** folios.order[row]) rows.push(row);
   }
   const groups = new Map<number, string>();
   if (rows.length === 0) return groups;
@@ -24,7 +24,7 @@ export function readFolioCgroups(folios: FolioColumns): Map<number, string> {
   if (inodes === undefined) return groups;
   const paths = cgroupPaths(memoryHierarchyRoot());
   for (const [index, row] of rows.entries()) {
-    const path = paths.get(inodes[index]!);
+    const path = paths.get(inodes[index]);
     if (path !== undefined) groups.set(row, path);
   }
   return groups;
@@ -41,7 +41,7 @@ function readInodes(rows: readonly number[], folios: FolioColumns): number[] | u
   try {
     const entry = Buffer.alloc(8);
     return rows.map((row) => {
-      const got = readSync(fd, entry, 0, 8, folios.headPfn[row]! * 8);
+      const got = readSync(fd, entry, 0, 8, folios.headPfn[row] * 8);
       return got === 8 ? entry.readUInt32LE(0) + entry.readUInt32LE(4) * 2 ** 32 : 0;
     });
   } finally {
@@ -60,8 +60,7 @@ function cgroupPaths(root: string | undefined): Map<number, string> {
   const paths = new Map<number, string>();
   if (root === undefined) return paths;
   const open = [""];
-  while (open.length > 0 && paths.size < DIRECTORIES_MAX) {
-    const path = open.pop()!;
+  for (let path = open.pop(); path !== undefined && paths.size < DIRECTORIES_MAX; path = open.pop()) {
     try {
       paths.set(statSync(root + path).ino, path === "" ? "/" : path);
       for (const entry of readdirSync(root + path, { withFileTypes: true })) {

@@ -4,7 +4,14 @@
  * Each thread's events are ascending by mm, because the plan is; merged by mm, a folio's address spaces can be counted
  * with one remembered mm a folio.
  */
-import { type FolioColumns, KIND_HUGETLB, type Level, OBSERVED_EXCLUSIVE, OBSERVED_SHARED, entriesOfBatch } from "../kernel/index.ts";
+import {
+  type FolioColumns,
+  KIND_HUGETLB,
+  type Level,
+  OBSERVED_EXCLUSIVE,
+  OBSERVED_SHARED,
+  entriesOfBatch,
+} from "../kernel/index.ts";
 import type { FrameTable } from "./frame-table.ts";
 import type { Readers } from "./readers.ts";
 import { EVENT_EXCLUSIVE, EVENT_LEVEL_MASK, EVENT_WORDS, type PassTables } from "./run-passes.ts";
@@ -31,8 +38,8 @@ export async function addEvents(
 
 function observeSharing(events: Int32Array, folios: FolioColumns): void {
   for (let at = 0; at < events.length; at += EVENT_WORDS) {
-    const exclusive = (events[at + 3]! & EVENT_EXCLUSIVE) !== 0;
-    folios.observed[events[at]!] = exclusive ? OBSERVED_EXCLUSIVE : OBSERVED_SHARED;
+    const exclusive = (events[at + 3] & EVENT_EXCLUSIVE) !== 0;
+    folios.observed[events[at]] = exclusive ? OBSERVED_EXCLUSIVE : OBSERVED_SHARED;
   }
 }
 
@@ -40,7 +47,7 @@ function observeSharing(events: Int32Array, folios: FolioColumns): void {
 function countHugetlbEntries(folios: FolioColumns): void {
   for (let row = 0; row < folios.count; row++) {
     if (folios.kind[row] !== KIND_HUGETLB) continue;
-    const entries = Math.round(folios.mappedPages[row]! / 2 ** folios.order[row]!);
+    const entries = Math.round(folios.mappedPages[row] / 2 ** folios.order[row]);
     folios.entries[row] = entries;
     folios.pmdEntries[row] = entries;
   }
@@ -54,13 +61,13 @@ export function applyEvents(lists: readonly Int32Array[], folios: FolioColumns):
     let next = -1;
     let lowest = Infinity;
     for (const [index, list] of lists.entries()) {
-      if (at[index]! < list.length && list[at[index]! + 5]! < lowest) {
-        lowest = list[at[index]! + 5]!;
+      if (at[index] < list.length && list[at[index] + 5] < lowest) {
+        lowest = list[at[index] + 5];
         next = index;
       }
     }
     if (next < 0) return;
-    at[next] = applyEventsOfMm(lists[next]!, at[next]!, lowest, folios, lastMm);
+    at[next] = applyEventsOfMm(lists[next], at[next], lowest, folios, lastMm);
   }
 }
 
@@ -73,15 +80,15 @@ function applyEventsOfMm(
 ): number {
   let at = from;
   while (at < events.length && events[at + 5] === mm) {
-    const row = events[at]!;
-    const pageCount = events[at + 2]!;
-    const entries = entriesOfBatch(pageCount, (events[at + 3]! & EVENT_LEVEL_MASK) as Level);
-    folios.entries[row]! += entries;
-    if (entries !== pageCount) folios.pmdEntries[row]! += 1;
-    folios.mappedPages[row]! += pageCount;
+    const row = events[at];
+    const pageCount = events[at + 2];
+    const entries = entriesOfBatch(pageCount, (events[at + 3] & EVENT_LEVEL_MASK) as Level);
+    folios.entries[row] += entries;
+    if (entries !== pageCount) folios.pmdEntries[row] += 1;
+    folios.mappedPages[row] += pageCount;
     if (lastMm[row] !== mm) {
       lastMm[row] = mm;
-      folios.mmCount[row]! += 1;
+      folios.mmCount[row] += 1;
     }
     at += EVENT_WORDS;
   }
@@ -92,10 +99,10 @@ function applyEventsOfMm(
 export function countMappedPages(frames: FrameTable, folios: FolioColumns): void {
   const { mapcount, frameCount } = frames;
   for (let row = 0; row < folios.count; row++) {
-    const head = folios.headPfn[row]!;
-    const end = Math.min(head + 2 ** folios.order[row]!, frameCount);
+    const head = folios.headPfn[row];
+    const end = Math.min(head + 2 ** folios.order[row], frameCount);
     let mapped = 0;
-    for (let pfn = head; pfn < end; pfn++) mapped += mapcount[pfn]! > 0 ? 1 : 0;
+    for (let pfn = head; pfn < end; pfn++) mapped += mapcount[pfn] > 0 ? 1 : 0;
     folios.pagesMapped[row] = mapped;
   }
 }

@@ -105,10 +105,10 @@ export class FolioScanner {
   private decode(base: number, count: number): void {
     const { words, kind, mapcount } = this;
     let index = 0;
-    if (count > 0 && (words[0]! & KPF_COMPOUND_TAIL) !== 0) index = this.skipGiganticTail(base, count);
+    if (count > 0 && (words[0] & KPF_COMPOUND_TAIL) !== 0) index = this.skipGiganticTail(base, count);
     while (index < count) {
-      const low = words[2 * index]!;
-      const high = words[2 * index + 1]!;
+      const low = words[2 * index];
+      const high = words[2 * index + 1];
       if ((low & (KPF_COMPOUND_HEAD | KPF_COMPOUND_TAIL)) === 0) {
         if (mapcount[base + index] !== 0) {
           kind[base + index] = (low & NEVER_MAPPED) !== 0 ? KIND_NONE : frameKind(low, high, this.ksmBitMeansKsm);
@@ -118,7 +118,7 @@ export class FolioScanner {
         continue;
       }
       const head = index++;
-      while (index < count && (words[2 * index]! & KPF_COMPOUND_TAIL) !== 0) index++;
+      while (index < count && (words[2 * index] & KPF_COMPOUND_TAIL) !== 0) index++;
       if ((low & KPF_COMPOUND_HEAD) === 0) {
         this.found.torn++;
         continue;
@@ -133,7 +133,7 @@ export class FolioScanner {
   private skipGiganticTail(base: number, count: number): number {
     const { words } = this;
     let index = 0;
-    while (index < count && (words[2 * index]! & KPF_COMPOUND_TAIL) !== 0) index++;
+    while (index < count && (words[2 * index] & KPF_COMPOUND_TAIL) !== 0) index++;
     for (let order = 10; order <= GIGANTIC_ORDER_MAX; order++) {
       const head = Math.floor(base / 2 ** order) * 2 ** order;
       const flags = this.readOne(head);
@@ -185,7 +185,7 @@ export class FolioScanner {
     found.headPfn.push(head);
     found.order.push(order);
     found.kind.push(folioKind);
-    const exclusive = isAnonKind(folioKind) && (high & KPF_OWNER_2_HIGH) !== 0 && mapcount[head]! > 0;
+    const exclusive = isAnonKind(folioKind) && (high & KPF_OWNER_2_HIGH) !== 0 && mapcount[head] > 0;
     found.headExclusive.push(exclusive ? 1 : 0);
     found.flagsLow.push(low);
     found.flagsHigh.push(high);
@@ -196,11 +196,11 @@ export class FolioScanner {
     const last = small.pfn.length - 1;
     if (
       last >= 0 &&
-      small.pfn[last]! + small.frames[last]! === pfn &&
+      small.pfn[last] + small.frames[last] === pfn &&
       small.flagsLow[last] === low &&
       small.flagsHigh[last] === high
     ) {
-      small.frames[last]! += 1;
+      small.frames[last] += 1;
       return;
     }
     small.pfn.push(pfn);

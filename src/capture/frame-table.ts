@@ -45,14 +45,20 @@ export function createDifference(frameCount: number): FrameDifference {
  * Counts a run of present entries `times` times: 1 when it appears, -1 when it is taken back, more when as many address
  * spaces have it. `frame` is the run's first frame; returns false, and counts nothing, if the run leaves the table. O(1).
  */
-export function countRun(difference: FrameDifference, frame: number, pages: number, step: number, times: number): boolean {
+export function countRun(
+  difference: FrameDifference,
+  frame: number,
+  pages: number,
+  step: number,
+  times: number,
+): boolean {
   const { table, touched } = difference;
   const lowest = step < 0 ? frame - pages + 1 : frame;
   const behind = step === 0 ? frame + 1 : lowest + pages;
   if (behind >= table.length) return false;
   const weight = step === 0 ? pages * times : times;
-  table[lowest]! += weight;
-  table[behind]! -= weight;
+  table[lowest] += weight;
+  table[behind] -= weight;
   touched[lowest >>> BLOCK_SHIFT] = 1;
   touched[behind >>> BLOCK_SHIFT] = 1;
   return true;
@@ -63,7 +69,7 @@ export function countRun(difference: FrameDifference, frame: number, pages: numb
  * blocks that any table touches or a run spans).
  */
 export function sumDifferences(differences: readonly FrameDifference[], frameCount: number): FrameTable {
-  const mapcount = differences[0]!.table;
+  const mapcount = differences[0].table;
   const others = differences.slice(1);
   const blockMapped = new Uint8Array(Math.ceil(frameCount / HPAGE_PMD_NR));
   let sum = 0;
@@ -71,16 +77,16 @@ export function sumDifferences(differences: readonly FrameDifference[], frameCou
     const start = block * HPAGE_PMD_NR;
     const end = Math.min(frameCount, start + HPAGE_PMD_NR);
     const touching = others.filter(({ touched }) => touched[block] === 1);
-    if (touching.length === 0 && differences[0]!.touched[block] === 0) {
+    if (touching.length === 0 && differences[0].touched[block] === 0) {
       if (sum === 0) continue;
       mapcount.fill(sum, start, end);
       blockMapped[block] = 1;
       continue;
     }
-    for (const { table } of touching) for (let pfn = start; pfn < end; pfn++) mapcount[pfn]! += table[pfn]!;
+    for (const { table } of touching) for (let pfn = start; pfn < end; pfn++) mapcount[pfn] += table[pfn];
     let any = 0;
     for (let pfn = start; pfn < end; pfn++) {
-      sum = (sum + mapcount[pfn]!) | 0;
+      sum = (sum + mapcount[pfn]) | 0;
       mapcount[pfn] = sum;
       any |= sum;
     }
@@ -103,20 +109,25 @@ export function indexFolios(table: FrameTable, folios: FolioColumns): void {
   let row = 0;
   for (let block = 0; block < blockFirstFolio.length; block++) {
     const start = block * HPAGE_PMD_NR;
-    while (row < folios.count && folios.headPfn[row]! + 2 ** folios.order[row]! <= start) row++;
+    while (row < folios.count && folios.headPfn[row] + 2 ** folios.order[row] <= start) row++;
     blockFirstFolio[block] = row;
   }
 }
 
 /** The row of the large folio that holds a frame whose kind has FRAME_LARGE, or -1. O(log of folios in the block). */
-export function folioOfFrame(blockFirstFolio: Int32Array, headPfn: Float64Array, folioCount: number, pfn: number): number {
+export function folioOfFrame(
+  blockFirstFolio: Int32Array,
+  headPfn: Float64Array,
+  folioCount: number,
+  pfn: number,
+): number {
   const block = Math.floor(pfn / HPAGE_PMD_NR);
-  let low = blockFirstFolio[block]!;
-  let high = block + 1 < blockFirstFolio.length ? Math.min(folioCount - 1, blockFirstFolio[block + 1]!) : folioCount - 1;
+  let low = blockFirstFolio[block];
+  let high = block + 1 < blockFirstFolio.length ? Math.min(folioCount - 1, blockFirstFolio[block + 1]) : folioCount - 1;
   while (low < high) {
     const middle = (low + high + 1) >>> 1;
-    if (headPfn[middle]! <= pfn) low = middle;
+    if (headPfn[middle] <= pfn) low = middle;
     else high = middle - 1;
   }
-  return low < folioCount && headPfn[low]! <= pfn ? low : -1;
+  return low < folioCount && headPfn[low] <= pfn ? low : -1;
 }

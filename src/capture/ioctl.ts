@@ -62,13 +62,21 @@ interface Koffi {
   errno(): number;
 }
 
-const SYS_KCMP: Readonly<Partial<Record<string, number>>> = { x64: 312, arm64: 272, riscv64: 272, s390x: 343, ppc64: 354 };
+const SYS_KCMP: Readonly<Partial<Record<string, number>>> = {
+  x64: 312,
+  arm64: 272,
+  riscv64: 272,
+  s390x: 343,
+  ppc64: 354,
+};
 const KCMP_VM = 1;
 
 function bind(koffi: Koffi): SystemCalls {
   const libc = koffi.load(null);
   const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *argument)");
-  const syscall = libc.func("long syscall(long number, int pid1, int pid2, int type, unsigned long a, unsigned long b)");
+  const syscall = libc.func(
+    "long syscall(long number, int pid1, int pid2, int type, unsigned long a, unsigned long b)",
+  );
   const argument = Buffer.alloc(PAGEMAP_SCAN_ARGUMENT_BYTES);
   const view = new DataView(argument.buffer, argument.byteOffset, argument.length);
   const vector = Buffer.alloc(PAGEMAP_SCAN_REGION_BYTES * SCAN_REGIONS_MAX);

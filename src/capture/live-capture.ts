@@ -140,7 +140,11 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
   const roster = new Roster(plan, { pids: options.pids, wanted: options.select }, reading.calls);
   const stopWatching = watchProgress(plan, options.onProgress);
   const listed = listMachine(reading, roster, frameCount);
-  const totals = await readPlan(reading, differences, listed.then(() => undefined));
+  const totals = await readPlan(
+    reading,
+    differences,
+    listed.then(() => undefined),
+  );
   const listedMachine = await listed;
   stopWatching();
   reading.phase("read");
@@ -171,11 +175,27 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
   reading.phase("check");
   options.signal?.throwIfAborted();
   roster.close();
-  return finishCapture(reading, { roster, machine, totals, scanned, folios, frames, mmOfVma, mmAlive, checked, tables });
+  return finishCapture(reading, {
+    roster,
+    machine,
+    totals,
+    scanned,
+    folios,
+    frames,
+    mmOfVma,
+    mmAlive,
+    checked,
+    tables,
+  });
 }
 
 /** The machine, with its way of counting found out from its counts if nothing else says it. */
-function withCounting({ options, notes }: Reading, machine: Machine, frames: FrameTable, folios: FolioColumns): Machine {
+function withCounting(
+  { options, notes }: Reading,
+  machine: Machine,
+  frames: FrameTable,
+  folios: FolioColumns,
+): Machine {
   if (machine.mapcountConfig !== "unknown") return machine;
   const mapcountConfig = findOutCounting(frames, folios, { complete: isWholeMachine(options) });
   if (mapcountConfig === "unknown") {
@@ -223,7 +243,7 @@ async function readPlan(
     (index) => ({
       type: "read",
       plan,
-      difference: differences[index]!,
+      difference: differences[index],
       useSystemCalls: calls !== undefined,
       partPath: options.mappingsPath(index),
       keepPart: options.keepMappings,
@@ -243,14 +263,14 @@ async function settleProcesses(
 ): Promise<Uint8Array> {
   const mmAlive = new Uint8Array(roster.fdOfMm.length).fill(1);
   const items = publishedItems(plan);
-  for (let item = 0; item < items; item++) if (plan.status[item] !== ITEM_DONE) mmAlive[plan.mm[item]!] = 0;
+  for (let item = 0; item < items; item++) if (plan.status[item] !== ITEM_DONE) mmAlive[plan.mm[item]] = 0;
   const mmEnded = mmAlive.map((alive) => 1 - alive);
   if (!mmEnded.includes(1)) return mmAlive;
   for (const process of roster.processes) {
     if (process.mm >= 0 && mmAlive[process.mm] === 0) process.state = "ended";
   }
   await threads.askAll(
-    (index) => ({ type: "countEnded", difference: differences[index]!, mmOfVma, mmEnded }),
+    (index) => ({ type: "countEnded", difference: differences[index], mmOfVma, mmEnded }),
     "countedEnded",
   );
   return mmAlive;
@@ -266,7 +286,7 @@ async function scanFolios(
     (index) => ({
       type: "scanFolios",
       fd: flagsFd,
-      windows: shares[index]!,
+      windows: shares[index],
       mapcount: frames.mapcount,
       kind: frames.kind,
       ksmBitMeansKsm,
@@ -290,10 +310,10 @@ export function windowsOf(blockMapped: Uint8Array, frameCount: number, shares: n
       share++;
       taken = 0;
     }
-    const list = windows[share]!;
+    const list = windows[share];
     const start = block * HPAGE_PMD_NR;
     const count = Math.min(HPAGE_PMD_NR, frameCount - start);
-    if (list.length > 0 && list.at(-2)! + list.at(-1)! === start) list[list.length - 1]! += count;
+    if (list.length > 0 && list[list.length - 2] + list[list.length - 1] === start) list[list.length - 1] += count;
     else list.push(start, count);
     taken++;
   }
@@ -316,21 +336,16 @@ function collectFolios(scanned: readonly FoundFolios[]): CollectedFolios {
   for (const found of scanned) {
     for (const [i, head] of found.headPfn.entries()) {
       if (head <= behind) continue;
-      const row = columns.append(head, found.order[i]!, found.kind[i] as FolioKind, found.headExclusive[i] === 1);
-      flagsLow[row] = found.flagsLow[i]!;
-      flagsHigh[row] = found.flagsHigh[i]!;
-      behind = head + 2 ** found.order[i]! - 1;
+      const row = columns.append(head, found.order[i], found.kind[i] as FolioKind, found.headExclusive[i] === 1);
+      flagsLow[row] = found.flagsLow[i];
+      flagsHigh[row] = found.flagsHigh[i];
+      behind = head + 2 ** found.order[i] - 1;
     }
   }
   return { columns, flagsLow, flagsHigh };
 }
 
-function passTables(
-  mmOfVma: Int32Array,
-  mmAlive: Uint8Array,
-  frames: FrameTable,
-  folios: FolioColumns,
-): PassTables {
+function passTables(mmOfVma: Int32Array, mmAlive: Uint8Array, frames: FrameTable, folios: FolioColumns): PassTables {
   return {
     mmOfVma,
     mmAlive,

@@ -17,7 +17,7 @@ import {
 import type { Machine, ThpSizeSettings } from "./capture.ts";
 
 const THP = "/sys/kernel/mm/transparent_hugepage";
-const OPTIONS = [
+const OPTIONS: ReadonlySet<string> = new Set([
   "CONFIG_PAGE_MAPCOUNT",
   "CONFIG_NO_PAGE_MAPCOUNT",
   "CONFIG_TRANSPARENT_HUGEPAGE",
@@ -26,7 +26,7 @@ const OPTIONS = [
   "CONFIG_MEMORY_FAILURE",
   "CONFIG_MEM_SOFT_DIRTY",
   "CONFIG_KSM",
-] as const;
+]);
 
 /** The text of a file, or null if it cannot be read. */
 export function readTextOrNull(path: string): string | null {
@@ -58,7 +58,7 @@ export function readMachine(frameCount: number): Machine {
     thpShmemEnabled: selected(readTextOrNull(`${THP}/shmem_enabled`)),
     thpSizes: readThpSizes(),
     ksmPagesShared: Number(readTextOrNull("/sys/kernel/mm/ksm/pages_shared") ?? "0"),
-    options: Object.fromEntries(OPTIONS.flatMap((name) => (config?.has(name) ? [[name, config.get(name)!]] : []))),
+    options: Object.fromEntries([...(config ?? [])].filter(([name]) => OPTIONS.has(name))),
     meminfo: readMeminfo(),
   };
 }

@@ -89,18 +89,18 @@ class KernelCounts {
   }
 
   one(pfn: number): number {
-    return this.read(pfn, 1) === 1 ? this.words[0]! : 0;
+    return this.read(pfn, 1) === 1 ? this.words[0] : 0;
   }
 }
 
 /** What the kernel should print for a frame, from what was found. */
 function expectedCounts({ frames, folios, machine }: CheckOptions): (pfn: number) => number {
   const { mapcount, kind, blockFirstFolio } = frames;
-  if (machine.mapcountConfig !== "nopage") return (pfn) => mapcount[pfn]!;
+  if (machine.mapcountConfig !== "nopage") return (pfn) => mapcount[pfn];
   return (pfn) => {
-    if ((kind[pfn]! & FRAME_LARGE) === 0 || (kind[pfn]! & FRAME_KIND_MASK) === KIND_HUGETLB) return mapcount[pfn]!;
+    if ((kind[pfn] & FRAME_LARGE) === 0 || (kind[pfn] & FRAME_KIND_MASK) === KIND_HUGETLB) return mapcount[pfn];
     const row = folioOfFrame(blockFirstFolio, folios.headPfn, folios.count, pfn);
-    return row < 0 ? mapcount[pfn]! : averageOfMappedPages(folios.mappedPages[row]!, folios.order[row]!);
+    return row < 0 ? mapcount[pfn] : averageOfMappedPages(folios.mappedPages[row], folios.order[row]);
   };
 }
 
@@ -110,7 +110,7 @@ function sampleBlocks(blockMapped: Uint8Array): Uint8Array {
   const mapped: number[] = [];
   for (const [block, is] of blockMapped.entries()) if (is === 1) mapped.push(block);
   const stride = Math.max(1, mapped.length / SAMPLE_BLOCKS);
-  for (let at = Math.random() * stride; at < mapped.length; at += stride) chosen[mapped[Math.floor(at)]!] = 1;
+  for (let at = Math.random() * stride; at < mapped.length; at += stride) chosen[mapped[Math.floor(at)]] = 1;
   return chosen;
 }
 
@@ -123,12 +123,12 @@ function compareOnce(
   const { mapcount, kind, frameCount } = frames;
   const wanted = (pfn: number): boolean =>
     // Pages of a large folio that only others map matter too: its sharing is asked as a whole.
-    (mapcount[pfn] !== 0 || (kind[pfn]! & FRAME_LARGE) !== 0) &&
-    (kind[pfn]! & FRAME_KIND_MASK) !== KIND_UNCOUNTED &&
+    (mapcount[pfn] !== 0 || (kind[pfn] & FRAME_LARGE) !== 0) &&
+    (kind[pfn] & FRAME_KIND_MASK) !== KIND_UNCOUNTED &&
     (blocks === undefined || blocks[pfn >>> 9] === 1);
   const differing: number[] = [];
   let checked = 0;
-  for (let pfn = 0; pfn < frameCount; ) {
+  for (let pfn = 0; pfn < frameCount;) {
     if ((blocks ?? frames.blockMapped)[pfn >>> 9] === 0) {
       pfn = ((pfn >>> 9) + 1) * HPAGE_PMD_NR;
       continue;
@@ -169,12 +169,12 @@ async function compareAgain(
   let kernelCountsMore = 0;
   const foundFirst = Int32Array.from(differing, (pfn) => frames.mapcount[pfn]);
   for (const [index, pfn] of differing.entries()) {
-    const gone = replies.reduce((sum, { before, after }) => sum + before[index]! - after[index]!, 0);
-    frames.mapcount[pfn] = Math.max(0, frames.mapcount[pfn]! - gone);
+    const gone = replies.reduce((sum, { before, after }) => sum + before[index] - after[index], 0);
+    frames.mapcount[pfn] = Math.max(0, frames.mapcount[pfn] - gone);
     const kernel = reader.one(pfn);
     if (kernel === expected(pfn)) continue;
     differAfter++;
-    frames.kind[pfn]! |= FRAME_DISAGREES;
+    frames.kind[pfn] |= FRAME_DISAGREES;
     if (kernel <= expected(pfn)) continue;
     kernelCountsMore++;
     if (options.everyFrame) believeKernel(options, pfn, kernel);
@@ -192,14 +192,14 @@ async function compareAgain(
  */
 function believeKernel({ frames, folios, machine }: CheckOptions, pfn: number, kernel: number): void {
   const { mapcount, kind, blockFirstFolio } = frames;
-  if ((kind[pfn]! & FRAME_LARGE) !== 0) {
+  if ((kind[pfn] & FRAME_LARGE) !== 0) {
     const row = folioOfFrame(blockFirstFolio, folios.headPfn, folios.count, pfn);
-    if (machine.mapcountConfig === "nopage" && (kind[pfn]! & FRAME_KIND_MASK) !== KIND_HUGETLB) {
-      if (row >= 0) folios.mappedOutside[row] = kernel * 2 ** folios.order[row]! - folios.mappedPages[row]!;
-      mapcount[pfn] = Math.max(mapcount[pfn]!, kernel);
+    if (machine.mapcountConfig === "nopage" && (kind[pfn] & FRAME_KIND_MASK) !== KIND_HUGETLB) {
+      if (row >= 0) folios.mappedOutside[row] = kernel * 2 ** folios.order[row] - folios.mappedPages[row];
+      mapcount[pfn] = Math.max(mapcount[pfn], kernel);
       return;
     }
-    if (row >= 0) folios.mappedOutside[row]! += kernel - mapcount[pfn]!;
+    if (row >= 0) folios.mappedOutside[row] += kernel - mapcount[pfn];
   }
   mapcount[pfn] = kernel;
 }

@@ -59,8 +59,10 @@ export class StoredGroups implements BlockStore {
   }
 
   load(handle: number, block: Int32Array): void {
-    const group = this.groups[handle]!;
-    loadGroup(this.files.get(group.path)!, group, block);
+    const group = this.groups[handle];
+    const fd = this.files.get(group.path);
+    if (fd === undefined) throw new Error(`${group.path} was closed while it was read`);
+    loadGroup(fd, group, block);
   }
 }
 
@@ -68,7 +70,7 @@ function loadGroup(fd: number, group: StoredGroup, block: Int32Array): void {
   const bytes = new Uint8Array(block.buffer, block.byteOffset, block.byteLength);
   for (const [index, column] of MAPPING_COLUMNS.entries()) {
     const length = group.rows * column.bytes;
-    const got = readSync(fd, bytes, column.at * 4, length, group.offsets[index]!);
+    const got = readSync(fd, bytes, column.at * 4, length, group.offsets[index]);
     if (got !== length) throw new Error(`${group.path} ends within column "${column.name}"`);
   }
 }
@@ -99,7 +101,7 @@ export class MappingPart implements BlockStore {
   }
 
   load(handle: number, block: Int32Array): void {
-    loadGroup(this.fd, this.written[handle]!, block);
+    loadGroup(this.fd, this.written[handle], block);
   }
 
   /** The row groups written. The file, which exists now even if it is empty, still lacks its footer. */
@@ -115,7 +117,7 @@ export class MappingPart implements BlockStore {
   }
 
   private write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       done += writeSync(this.fd, bytes, done, bytes.length - done, this.offset + done);
     }
     this.offset += bytes.length;

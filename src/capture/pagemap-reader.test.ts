@@ -14,7 +14,6 @@ import { createDifference, sumDifferences } from "./frame-table.ts";
 import { PagemapReader } from "./pagemap-reader.ts";
 import { ITEM_DONE, ITEM_ENDED, ITEM_FAILED, publishedItems } from "./read-plan.ts";
 import { RUN_EXCLUSIVE, RUN_FILE, RUN_GUARD, RUN_PRESENT, RUN_SOFT_DIRTY, RUN_SWAP, RunBlocks } from "./run-blocks.ts";
-import { RunTemplates } from "./run-templates.ts";
 
 const files = new WordFiles();
 beforeEach(() => files.reuse());
@@ -30,8 +29,8 @@ function read(
   const { frameCount = FRAME_COUNT } = options;
   const plan = smallPlan(options.rows);
   const { fds } = publishMachine(plan, processes, files, options.calls ?? new FakeSystemCalls());
-  const runs = new RunBlocks(undefined, { memoryBlocks: 1, saveEveryBlock: false });
-  if (options.templates === true) runs.templates = new RunTemplates();
+  const useTemplates = options.templates === true;
+  const runs = new RunBlocks(undefined, { memoryBlocks: 1, saveEveryBlock: false, useTemplates });
   const difference = createDifference(frameCount);
   const reader = new PagemapReader(plan.vmas, runs, difference, options.calls);
   const readItem = (item: number): number => reader.readItem(plan, item);
@@ -347,16 +346,13 @@ describe("huge entries", () => {
     }
   });
 
-  // The reader cuts at the scan's end and then sees two stretches of PTEs.
   test("a huge mapping that a scan finds in two parts is one all the same", () => {
     const page = 512 + HOLE + 512;
     const process = oneVma(512, 512 + 3 * HOLE, { entries: [pte(page - 2, 9), ...huge(page, 1024)] });
     const calls = new FakeSystemCalls();
-    calls.cutsHugeEntries = true;
     expect(linesOf(read([process], { calls }).readAll())).toBe(linesOf(expectedEntries([process])));
   });
 
-  // A run of equal or descending frames takes the first page of the huge entry behind it.
   test.each([0, 1])("a huge mapping keeps its first page, though the page before maps its frame %d", (index) => {
     const process = oneVma(512, 2048, { entries: [pte(1023, 1024 + index, { exclusive: true }), ...huge(1024, 1024)] });
     expect(linesOf(read([process], { calls: new FakeSystemCalls() }).readAll())).toBe(

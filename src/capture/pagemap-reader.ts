@@ -110,14 +110,16 @@ export class PagemapReader {
 
   /** Receives the runs of a template while one is being decoded. */
   private template: RunTemplates | undefined;
-  private readonly templates: RunTemplates | undefined;
+  private readonly templates: RunTemplates;
+  private readonly useTemplates: boolean;
 
   /**
-   * Without `calls` holes are read through and levels unknown. If `runs` has templates, shared mappings refer to them
+   * Without `calls` holes are read through and levels unknown. If `runs` uses templates, shared mappings refer to them
    * and `countTemplates` must be called when all is read.
    */
   constructor(vmas: VmaRanges, runs: RunBlocks, difference: FrameDifference, calls: SystemCalls | undefined) {
     this.templates = runs.templates;
+    this.useTemplates = runs.useTemplates;
     this.vmas = vmas;
     this.runs = runs;
     this.difference = difference;
@@ -127,19 +129,19 @@ export class PagemapReader {
   /** Reads the VMAs of an item, neighbours together; returns its status. Never throws for what a target does. */
   readItem(plan: ReadPlan, item: number): number {
     const { startPage, endPage } = this.vmas;
-    const endVma = plan.endVma[item]!;
-    let vma = plan.firstVma[item]!;
-    let start = plan.startPage[item]!;
-    this.fd = plan.fd[item]!;
+    const endVma = plan.endVma[item];
+    let vma = plan.firstVma[item];
+    let start = plan.startPage[item];
+    this.fd = plan.fd[item];
     this.bytesRead = 0;
     while (vma < endVma) {
       this.vma = vma;
-      let end = endPage[vma]!;
+      let end = endPage[vma];
       vma++;
-      while (vma < endVma && startPage[vma]! - end <= GAP_PAGES_READ_THROUGH) end = endPage[vma++]!;
-      const status = this.readRange(start, vma === endVma ? plan.endPage[item]! : end);
+      while (vma < endVma && startPage[vma] - end <= GAP_PAGES_READ_THROUGH) end = endPage[vma++];
+      const status = this.readRange(start, vma === endVma ? plan.endPage[item] : end);
       if (status !== ITEM_DONE) return status;
-      if (vma < endVma) start = startPage[vma]!;
+      if (vma < endVma) start = startPage[vma];
     }
     return ITEM_DONE;
   }
@@ -152,7 +154,7 @@ export class PagemapReader {
       const entries = this.decode(got);
       page += got;
       if (entries === 0 && this.calls !== undefined && end - page > BUFFER_ENTRIES) {
-        page = this.readPopulated(page, end);
+        page = this.readPopulated(this.calls, page, end);
         if (page < 0) return page === -1 ? ITEM_ENDED : ITEM_FAILED;
       }
     }
@@ -178,8 +180,8 @@ export class PagemapReader {
    * Scans on from `page` and reads what is populated in small pieces. Returns the page from where plain reading should
    * go on: the start of a dense range, or `end`; -1 when the address space is gone, -2 on an error.
    */
-  private readPopulated(page: number, end: number): number {
-    const { request, calls } = this;
+  private readPopulated(calls: SystemCalls, page: number, end: number): number {
+    const { request } = this;
     let window = HPAGE_PMD_NR;
     request.fd = this.fd;
     while (page < end) {
@@ -189,7 +191,7 @@ export class PagemapReader {
       request.from = page;
       request.to = Math.min(end, page + window);
       const started = performance.now();
-      const found = calls!.scan(request);
+      const found = calls.scan(request);
       const elapsed = performance.now() - started;
       const { walkEnd } = request;
       this.totals.scans++;
@@ -197,7 +199,7 @@ export class PagemapReader {
       if (found < 0) return page;
       // A call that stopped early may have cut its last region, a huge mapping perhaps: the next call finds it whole.
       const cut = walkEnd < request.to && found > 1;
-      const resume = cut ? request.regions[2 * found - 2]! : walkEnd;
+      const resume = cut ? request.regions[2 * found - 2] : walkEnd;
       const dense = this.readRegions(cut ? found - 1 : found);
       if (dense !== undefined) return dense;
       // A walk that ends where it began would repeat for ever: then plain reading goes on.
@@ -212,13 +214,13 @@ export class PagemapReader {
   /** Reads the regions of the last scan; returns where a dense one starts, or -1 or -2 as readPopulated does. */
   private readRegions(found: number): number | undefined {
     const { regions } = this.request;
-    for (let i = 0; i < found; ) {
-      let page = regions[2 * i]!;
-      let to = regions[2 * i + 1]!;
+    for (let i = 0; i < found;) {
+      let page = regions[2 * i];
+      let to = regions[2 * i + 1];
       i++;
       if (to - page >= SCAN_PAGES) return page;
-      while (i < found && regions[2 * i]! - to < REGION_GAP_PAGES && regions[2 * i + 1]! - page < SCAN_PAGES) {
-        to = regions[2 * i + 1]!;
+      while (i < found && regions[2 * i] - to < REGION_GAP_PAGES && regions[2 * i + 1] - page < SCAN_PAGES) {
+        to = regions[2 * i + 1];
         i++;
       }
       while (page < to) {
@@ -238,9 +240,9 @@ export class PagemapReader {
     let nonEmpty = 0;
     let index = 0;
     while (index < count) {
-      while (endPage[this.vma]! <= page + index) this.vma++;
-      const from = Math.max(index, startPage[this.vma]! - page);
-      const stop = Math.min(count, endPage[this.vma]! - page);
+      while (endPage[this.vma] <= page + index) this.vma++;
+      const from = Math.max(index, startPage[this.vma] - page);
+      const stop = Math.min(count, endPage[this.vma] - page);
       if (from < stop) nonEmpty += this.decodeRange(from, stop);
       index = Math.max(from, stop);
     }
@@ -250,7 +252,7 @@ export class PagemapReader {
   /** Entries [from, stop), all in the current VMA: whole page tables of shared mappings by template. */
   private decodeRange(from: number, stop: number): number {
     const head = from + ((HPAGE_PMD_NR - ((this.piecePage + from) % HPAGE_PMD_NR)) % HPAGE_PMD_NR);
-    if (this.templates === undefined || this.vmas.shared[this.vma] === 0 || head + HPAGE_PMD_NR > stop) {
+    if (!this.useTemplates || this.vmas.shared[this.vma] === 0 || head + HPAGE_PMD_NR > stop) {
       return this.decodeVma(from, stop);
     }
     let nonEmpty = head > from ? this.decodeVma(from, head) : 0;
@@ -272,7 +274,7 @@ export class PagemapReader {
       template = templates.keep(page, this.bytes, index * 8);
       if (template < 0) return this.decodeVma(index, index + HPAGE_PMD_NR);
     }
-    templates.usesOf[template]! += 1;
+    templates.usesOf[template] += 1;
     this.totals.entriesPresent += templates.pages(template);
     this.append(index, template, 0, HPAGE_PMD_NR, 0, RUN_TEMPLATE);
     return templates.pages(template);
@@ -281,13 +283,13 @@ export class PagemapReader {
   /** Counts the runs of templates, each as often as it is used. */
   countTemplates(): void {
     const { templates, difference } = this;
-    for (let template = 0; template < (templates?.count ?? 0); template++) {
-      const uses = templates!.usesOf[template]!;
-      templates!.forEachRun(template, -1, (block, at) => {
-        const low = block[FRAME_AT + 2 * at]!;
-        const pages = block[PAGES_AT + at]!;
+    for (let template = 0; template < templates.count; template++) {
+      const uses = templates.usesOf[template];
+      templates.forEachRun(template, -1, (block, at) => {
+        const low = block[FRAME_AT + 2 * at];
+        const pages = block[PAGES_AT + at];
         const inside = block[FRAME_AT + 2 * at + 1] === 0 && low >= 0;
-        if (inside && countRun(difference, low, pages, block[STEP_AT + at]!, uses)) return;
+        if (inside && countRun(difference, low, pages, block[STEP_AT + at], uses)) return;
         this.totals.entriesBeyondFrames += pages * uses;
       });
     }
@@ -299,8 +301,8 @@ export class PagemapReader {
     let index = from;
     let empty = 0;
     while (index < stop) {
-      const low = words[2 * index]!;
-      const high = words[2 * index + 1]!;
+      const low = words[2 * index];
+      const high = words[2 * index + 1];
       // Soft-dirty alone is no entry: it stands in every hole of a new VMA (kernel-facts 3.7, CONFIG_MEM_SOFT_DIRTY).
       if ((high & NOT_EMPTY_HIGH) === 0) {
         index++;
@@ -310,11 +312,12 @@ export class PagemapReader {
       const start = index++;
       let step = high < 0 ? 1 : 32;
       if (index < stop && words[2 * index + 1] === high) {
-        const difference = (words[2 * index]! - low) | 0;
+        const difference = (words[2 * index] - low) | 0;
         if (difference === step || difference === 0 || difference === -step) {
           step = difference;
           // A huge mapping is found by its ascending run, so no other run may take its first page.
-          const end = step === 1 ? stop : Math.min(stop, start + HPAGE_PMD_NR - ((this.piecePage + start) % HPAGE_PMD_NR));
+          const end =
+            step === 1 ? stop : Math.min(stop, start + HPAGE_PMD_NR - ((this.piecePage + start) % HPAGE_PMD_NR));
           let expected = low;
           while (index < end) {
             expected = (expected + step) | 0;
@@ -363,7 +366,7 @@ export class PagemapReader {
     const head = Math.min(pages, (HPAGE_PMD_NR - ((this.piecePage + index) % HPAGE_PMD_NR)) % HPAGE_PMD_NR);
     let from = 0;
     let level = LEVEL_PTE;
-    for (let at = 0; at < pages; ) {
+    for (let at = 0; at < pages;) {
       const length = at === 0 && head > 0 ? head : Math.min(HPAGE_PMD_NR, pages - at);
       const next = length === HPAGE_PMD_NR ? this.levelAt(this.piecePage + index + at) : LEVEL_PTE;
       if (next !== level && at > from) {

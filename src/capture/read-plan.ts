@@ -97,10 +97,10 @@ export function publishProcess(
   let item = first - 1;
   let pages = ITEM_PAGES;
   for (let vma = process.firstVma; vma < process.endVma; vma++) {
-    const end = endPage[vma]!;
-    const size = end - startPage[vma]!;
+    const end = endPage[vma];
+    const size = end - startPage[vma];
     const sparse = size > SPARSE_VMA_PAGES;
-    for (let page = startPage[vma]!; page < end; ) {
+    for (let page = startPage[vma]; page < end;) {
       const limit = sparse ? SPARSE_ITEM_PAGES : ITEM_PAGES;
       if (pages > limit - HPAGE_PMD_NR || sparse || item < first) {
         if (++item >= ITEMS_MAX) return false;

@@ -14,7 +14,6 @@ import { finishItem, takeItem } from "./read-plan.ts";
 import type { ReaderReply, ReaderRequest } from "./reader-protocol.ts";
 import { rereadFrames } from "./reread-frames.ts";
 import { RunBlocks } from "./run-blocks.ts";
-import { RunTemplates } from "./run-templates.ts";
 import { collectEvents, collectHistograms, countRuns } from "./run-passes.ts";
 
 /** Full blocks kept in memory by a reader: 24 MiB. */
@@ -45,7 +44,7 @@ export class ReaderSession {
         return { type: "countedEnded" };
       case "scanFolios": {
         const scanner = new FolioScanner(request);
-        for (let i = 0; i < request.windows.length; i += 2) scanner.scan(request.windows[i]!, request.windows[i + 1]!);
+        for (let i = 0; i < request.windows.length; i += 2) scanner.scan(request.windows[i], request.windows[i + 1]);
         return { type: "folios", found: scanner.found };
       }
       case "reread":
@@ -78,9 +77,9 @@ export class ReaderSession {
     this.runs = new RunBlocks(this.part, {
       memoryBlocks: request.keepPart ? MEMORY_BLOCKS_BESIDE_FILE : MEMORY_BLOCKS,
       saveEveryBlock: request.keepPart,
+      // A capture file holds plain runs, which anyone can read; only runs that stay in memory refer to templates.
+      useTemplates: !request.keepPart,
     });
-    // A capture file holds plain runs, which anyone can read; only runs that stay in memory refer to templates.
-    if (!request.keepPart) this.runs.templates = new RunTemplates();
     const calls = "calls" in loaded ? loaded.calls : undefined;
     const reader = new PagemapReader(plan.vmas, this.runs, request.difference, calls);
     for (let item = takeItem(plan); item >= 0; item = takeItem(plan)) {

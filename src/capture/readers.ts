@@ -74,7 +74,7 @@ export class Readers {
   private ask(index: number, request: ReaderRequest): Promise<ReaderReply> {
     return new Promise((resolve, reject) => {
       this.waiting[index] = { resolve, reject };
-      this.workers[index]!.postMessage(request);
+      this.workers[index].postMessage(request);
     });
   }
 
@@ -108,6 +108,7 @@ function yieldingEvery(sliceMs: number): () => Promise<void> {
 
 /** The worker's compiled file: beside this one, or in dist/ when this one runs as TypeScript (tests). */
 function workerUrl(): URL {
-  const compiled = import.meta.url.endsWith(".ts") ? "../../dist/capture/capture-worker.js" : "./capture-worker.js";
-  return new URL(compiled, import.meta.url);
+  const beside = new URL("./capture-worker.js", import.meta.url);
+  if (!import.meta.url.endsWith(".ts")) return beside;
+  return new URL(beside.href.replace(/\/src\/capture\/capture-worker\.js$/, "/dist/capture/capture-worker.js"));
 }

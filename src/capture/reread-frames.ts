@@ -32,21 +32,21 @@ export function rereadFrames(runs: RunBlocks, request: RereadRequest): RereadRes
   const after = new Int32Array(frames.length);
   const entry = Buffer.allocUnsafeSlow(8);
   runs.forEachRun((block, at, vma) => {
-    if ((block[BITS_AT + at]! & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) return;
-    const mm = mmOfVma[vma]!;
+    if ((block[BITS_AT + at] & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) return;
+    const mm = mmOfVma[vma];
     if (mmAlive[mm] === 0) return;
-    const pages = block[PAGES_AT + at]!;
-    const step = block[STEP_AT + at]!;
-    const frame = block[FRAME_AT + 2 * at]! >>> 0;
+    const pages = block[PAGES_AT + at];
+    const step = block[STEP_AT + at];
+    const frame = block[FRAME_AT + 2 * at] >>> 0;
     const lowest = step < 0 ? frame - pages + 1 : frame;
     const end = step === 0 ? frame + 1 : lowest + pages;
-    const page = (block[ADDRESS_AT + 2 * at]! >>> 12) + block[ADDRESS_AT + 2 * at + 1]! * 1_048_576;
-    for (let i = lowerBound(frames, lowest); i < frames.length && frames[i]! < end; i++) {
+    const page = (block[ADDRESS_AT + 2 * at] >>> 12) + block[ADDRESS_AT + 2 * at + 1] * 1_048_576;
+    for (let i = lowerBound(frames, lowest); i < frames.length && frames[i] < end; i++) {
       const repeat = step === 0 ? pages : 1;
-      before[i]! += repeat;
+      before[i] += repeat;
       for (let k = 0; k < repeat; k++) {
-        const pageIndex = step === 0 ? k : Math.abs(frames[i]! - frame);
-        if (stillMaps(fdOfMm[mm]!, page + pageIndex, frames[i]!, entry)) after[i]! += 1;
+        const pageIndex = step === 0 ? k : Math.abs(frames[i] - frame);
+        if (stillMaps(fdOfMm[mm], page + pageIndex, frames[i], entry)) after[i] += 1;
       }
     }
   });
@@ -70,7 +70,7 @@ function lowerBound(values: Float64Array, wanted: number): number {
   let high = values.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (values[middle]! < wanted) low = middle + 1;
+    if (values[middle] < wanted) low = middle + 1;
     else high = middle;
   }
   return low;

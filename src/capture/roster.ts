@@ -9,7 +9,14 @@ import { closeSync } from "node:fs";
 import { type MapsVma, procRefusal } from "../kernel/index.ts";
 import type { CapturedProcess } from "./capture.ts";
 import type { SystemCalls } from "./ioctl.ts";
-import { type OpenedProcess, describeProcess, isStillIn, listPids, openProcess, readUserNames } from "./process-list.ts";
+import {
+  type OpenedProcess,
+  describeProcess,
+  isStillIn,
+  listPids,
+  openProcess,
+  readUserNames,
+} from "./process-list.ts";
 import { type ReadPlan, VMAS_MAX, publishProcess } from "./read-plan.ts";
 
 /** How often a process is opened anew because it executed another program meanwhile. */

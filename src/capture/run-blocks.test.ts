@@ -14,7 +14,6 @@ import {
   STEP_AT,
   VMA_AT,
 } from "./run-blocks.ts";
-import { RunTemplates } from "./run-templates.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "foliometer-runs-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -108,13 +107,12 @@ test("an unfinished block is not seen, and runs may follow one that was finished
 });
 
 test("a record of a template stands for its runs, as runs of the record's VMA", () => {
-  const templates = new RunTemplates();
+  const runs = new RunBlocks(undefined, { memoryBlocks: 1, saveEveryBlock: false });
+  const { templates } = runs;
   const granule = Buffer.alloc(4096, 1);
   templates.begin();
   for (let i = 0; i < 4; i++) templates.append(3, i << 12, 0, 100 * i, 0, 1, 1, RUN_PRESENT);
   expect(templates.keep(0, granule, 0)).toBe(0);
-  const runs = new RunBlocks(undefined, { memoryBlocks: 1, saveEveryBlock: false });
-  runs.templates = templates;
   for (const vma of [4, 9]) runs.append(vma, 0, 0, 0, 0, 512, 0, RUN_TEMPLATE);
   runs.finish();
   expect(expandRuns(runs).map(({ vma, page, frame }) => [vma, page, frame])).toEqual(

@@ -8,12 +8,7 @@
  *
  * All three walk a run by its frames in ascending order; a run whose frames descend covers the same frames.
  */
-import {
-  HPAGE_PMD_NR,
-  HPAGE_PMD_ORDER,
-  KIND_HUGETLB,
-  LEVEL_PMD,
-} from "../kernel/index.ts";
+import { HPAGE_PMD_NR, HPAGE_PMD_ORDER, KIND_HUGETLB, LEVEL_PMD } from "../kernel/index.ts";
 import { FRAME_KIND_MASK, FRAME_LARGE, type FrameDifference, countRun, folioOfFrame } from "./frame-table.ts";
 import {
   BITS_AT,
@@ -77,11 +72,11 @@ export function countRuns(
 ): number {
   let outside = 0;
   runs.forEachRun((block, at, vma) => {
-    if ((block[BITS_AT + at]! & RUN_PRESENT) === 0 || wanted[mmOfVma[vma]!] === 0) return;
-    const pages = block[PAGES_AT + at]!;
+    if ((block[BITS_AT + at] & RUN_PRESENT) === 0 || wanted[mmOfVma[vma]] === 0) return;
+    const pages = block[PAGES_AT + at];
     const inside =
       block[FRAME_AT + 2 * at + 1] === 0 &&
-      countRun(difference, block[FRAME_AT + 2 * at]! >>> 0, pages, block[STEP_AT + at]!, sign);
+      countRun(difference, block[FRAME_AT + 2 * at] >>> 0, pages, block[STEP_AT + at], sign);
     if (!inside) outside += pages;
   });
   return outside;
@@ -93,22 +88,22 @@ export function collectEvents(runs: RunBlocks, tables: PassTables): Int32Array {
   const { mmOfVma, mmAlive, frameCount } = tables;
   const blockHasFolio = blocksWithFolios(tables);
   const { templates } = runs;
-  const withoutFolios = templates === undefined ? undefined : templatesWithoutFolios(templates, blockHasFolio);
+  const withoutFolios = templatesWithoutFolios(templates, blockHasFolio);
   const visit = (block: Int32Array, at: number, vma: number): void => {
-    const pages = block[PAGES_AT + at]!;
-    const frame = block[FRAME_AT + 2 * at]! >>> 0;
+    const pages = block[PAGES_AT + at];
+    const frame = block[FRAME_AT + 2 * at] >>> 0;
     // Most runs are one page of small folios: decided by one look.
     if (pages === 1 && blockHasFolio[frame >>> 9] === 0) return;
-    const bits = block[BITS_AT + at]!;
+    const bits = block[BITS_AT + at];
     if ((bits & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) return;
-    const step = block[STEP_AT + at]!;
+    const step = block[STEP_AT + at];
     const lowest = step < 0 ? frame - pages + 1 : frame;
     const end = step === 0 ? frame + 1 : lowest + pages;
-    const mm = mmOfVma[vma]!;
+    const mm = mmOfVma[vma];
     if (end > frameCount || mmAlive[mm] === 0) return;
     const level = (bits >>> RUN_LEVEL_SHIFT) | ((bits & RUN_EXCLUSIVE) !== 0 ? EVENT_EXCLUSIVE : 0);
     const repeat = step === 0 ? pages : 1;
-    for (let pfn = lowest; pfn < end; ) {
+    for (let pfn = lowest; pfn < end;) {
       const frameBlock = pfn >>> 9;
       if (blockHasFolio[frameBlock] === 0) pfn = (frameBlock + 1) * HPAGE_PMD_NR;
       else pfn = emitFolio(list, tables, { pfn, end, level, vma, mm, repeat });
@@ -116,10 +111,10 @@ export function collectEvents(runs: RunBlocks, tables: PassTables): Int32Array {
   };
   runs.forEachBlock((block, count) => {
     for (let at = 0; at < count; at++) {
-      if ((block[BITS_AT + at]! & RUN_TEMPLATE) === 0) visit(block, at, block[VMA_AT + at]!);
+      if ((block[BITS_AT + at] & RUN_TEMPLATE) === 0) visit(block, at, block[VMA_AT + at]);
       else {
-        const template = block[FRAME_AT + 2 * at]!;
-        if (withoutFolios![template] === 0) templates!.forEachRun(template, block[VMA_AT + at]!, visit);
+        const template = block[FRAME_AT + 2 * at];
+        if (withoutFolios[template] === 0) templates.forEachRun(template, block[VMA_AT + at], visit);
       }
     }
   });
@@ -131,9 +126,9 @@ function templatesWithoutFolios(templates: RunTemplates, blockHasFolio: Uint8Arr
   const without = new Uint8Array(templates.count).fill(1);
   for (let template = 0; template < templates.count; template++) {
     templates.forEachRun(template, -1, (block, at) => {
-      const pages = block[PAGES_AT + at]!;
-      const frame = block[FRAME_AT + 2 * at]! >>> 0;
-      const lowest = block[STEP_AT + at]! < 0 ? frame - pages + 1 : frame;
+      const pages = block[PAGES_AT + at];
+      const frame = block[FRAME_AT + 2 * at] >>> 0;
+      const lowest = block[STEP_AT + at] < 0 ? frame - pages + 1 : frame;
       // A template's run is at most 512 frames long, so it touches one block or two.
       if (blockHasFolio[lowest >>> 9] === 1 || blockHasFolio[(lowest + pages - 1) >>> 9] === 1) without[template] = 0;
     });
@@ -148,13 +143,18 @@ function emitFolio(
   run: { pfn: number; end: number; level: number; vma: number; mm: number; repeat: number },
 ): number {
   const { pfn, end, level, vma, mm, repeat } = run;
-  const kind = tables.kind[pfn]!;
+  const kind = tables.kind[pfn];
   if ((kind & FRAME_LARGE) === 0) return pfn + 1;
   const row = folioOfFrame(tables.blockFirstFolio, tables.headPfn, tables.folioCount, pfn);
   if (row < 0) return pfn + 1;
-  const head = tables.headPfn[row]!;
+  const head = tables.headPfn[row];
   let behind = pfn + 1;
-  while (behind < end && (tables.kind[behind]! & FRAME_LARGE) !== 0 && (row + 1 >= tables.folioCount || behind < tables.headPfn[row + 1]!)) behind++;
+  while (
+    behind < end &&
+    (tables.kind[behind] & FRAME_LARGE) !== 0 &&
+    (row + 1 >= tables.folioCount || behind < tables.headPfn[row + 1])
+  )
+    behind++;
   const entryLevel = (kind & FRAME_KIND_MASK) === KIND_HUGETLB ? LEVEL_PMD | (level & EVENT_EXCLUSIVE) : level;
   for (let i = 0; i < repeat; i++) {
     list.reserve(EVENT_WORDS);
@@ -173,8 +173,8 @@ function emitFolio(
 function blocksWithFolios({ frameCount, headPfn, folioCount, order }: PassTables): Uint8Array {
   const blocks = new Uint8Array(Math.ceil(frameCount / HPAGE_PMD_NR));
   for (let row = 0; row < folioCount; row++) {
-    const first = Math.floor(headPfn[row]! / HPAGE_PMD_NR);
-    const span = order[row]! > HPAGE_PMD_ORDER ? 2 ** (order[row]! - HPAGE_PMD_ORDER) : 1;
+    const first = Math.floor(headPfn[row] / HPAGE_PMD_NR);
+    const span = order[row] > HPAGE_PMD_ORDER ? 2 ** (order[row] - HPAGE_PMD_ORDER) : 1;
     blocks.fill(1, first, first + span);
   }
   return blocks;
@@ -209,11 +209,11 @@ export function collectHistograms(
   const ofTemplates = new TemplateHistograms(runs.templates, pass.ofOwn());
   runs.forEachBlock((block, count) => {
     for (let at = 0; at < count; at++) {
-      const vma = block[VMA_AT + at]!;
-      if (tables.mmAlive[tables.mmOfVma[vma]!] === 0) continue;
+      const vma = block[VMA_AT + at];
+      if (tables.mmAlive[tables.mmOfVma[vma]] === 0) continue;
       if (vma !== pass.vma) pass.turn(vma);
-      if ((block[BITS_AT + at]! & RUN_TEMPLATE) === 0) pass.addRun(block, at);
-      else ofTemplates.addTo(pass, block[FRAME_AT + 2 * at]!);
+      if ((block[BITS_AT + at] & RUN_TEMPLATE) === 0) pass.addRun(block, at);
+      else ofTemplates.addTo(pass, block[FRAME_AT + 2 * at]);
     }
   });
   pass.turn(-1);
@@ -223,23 +223,23 @@ export function collectHistograms(
 /** Histograms of templates, each made when first asked for. */
 class TemplateHistograms {
   private readonly triplesOf: (Int32Array | undefined)[] = [];
-  private readonly templates: RunTemplates | undefined;
+  private readonly templates: RunTemplates;
   private readonly pass: HistogramPass;
 
-  constructor(templates: RunTemplates | undefined, pass: HistogramPass) {
+  constructor(templates: RunTemplates, pass: HistogramPass) {
     this.templates = templates;
     this.pass = pass;
   }
 
   addTo(target: HistogramPass, template: number): void {
     const triples = (this.triplesOf[template] ??= this.make(template));
-    for (let at = 0; at < triples.length; at += 3) target.add(triples[at + 1]!, triples[at + 2]!);
+    for (let at = 0; at < triples.length; at += 3) target.add(triples[at + 1], triples[at + 2]);
   }
 
   private make(template: number): Int32Array {
     const { pass } = this;
     pass.turn(template);
-    this.templates!.forEachRun(template, template, (block, at) => pass.addRun(block, at));
+    this.templates.forEachRun(template, template, (block, at) => pass.addRun(block, at));
     pass.turn(-1);
     const triples = pass.triples.finished();
     pass.triples.length = 0;
@@ -271,10 +271,10 @@ class HistogramPass {
     const { pages, touched, triples } = this;
     triples.reserve(3 * this.touchedCount);
     for (let i = 0; i < this.touchedCount; i++) {
-      const index = touched[i]!;
+      const index = touched[i];
       triples.words[triples.length] = this.vma;
       triples.words[triples.length + 1] = index;
-      triples.words[triples.length + 2] = pages[index]!;
+      triples.words[triples.length + 2] = pages[index];
       triples.length += 3;
       pages[index] = 0;
     }
@@ -283,14 +283,14 @@ class HistogramPass {
   }
 
   addRun(block: Int32Array, at: number): void {
-    const bits = block[BITS_AT + at]!;
-    const pages = block[PAGES_AT + at]!;
-    const frame = block[FRAME_AT + 2 * at]!;
+    const bits = block[BITS_AT + at];
+    const pages = block[PAGES_AT + at];
+    const frame = block[FRAME_AT + 2 * at];
     if ((bits & RUN_PRESENT) === 0) {
       this.addSwap(frame, pages, bits);
       return;
     }
-    const step = block[STEP_AT + at]!;
+    const step = block[STEP_AT + at];
     const lowest = step < 0 ? (frame >>> 0) - pages + 1 : frame >>> 0;
     const pmd = bits >>> RUN_LEVEL_SHIFT === LEVEL_PMD;
     const attributes =
@@ -302,22 +302,22 @@ class HistogramPass {
       return;
     }
     if (step === 0) {
-      this.add(this.classOfFrame[lowest]! * ATTRIBUTES + attributes, pages);
+      this.add(this.classOfFrame[lowest] * ATTRIBUTES + attributes, pages);
       return;
     }
     this.addFrames(lowest, lowest + pages, attributes);
     if (!pmd) return;
     for (let pfn = lowest; pfn < lowest + pages; pfn += HPAGE_PMD_NR) {
-      this.add(this.classOfFrame[pfn]! * ATTRIBUTES + (attributes | ATTRIBUTE_PMD_HEAD), HPAGE_PMD_NR);
+      this.add(this.classOfFrame[pfn] * ATTRIBUTES + (attributes | ATTRIBUTE_PMD_HEAD), HPAGE_PMD_NR);
     }
   }
 
   private addFrames(from: number, end: number, attributes: number): void {
     const { classOfFrame } = this;
     let since = from;
-    let current = classOfFrame[from]!;
+    let current = classOfFrame[from];
     for (let pfn = from + 1; pfn < end; pfn++) {
-      const next = classOfFrame[pfn]!;
+      const next = classOfFrame[pfn];
       if (next === current) continue;
       this.add(current * ATTRIBUTES + attributes, pfn - since);
       current = next;
@@ -335,7 +335,7 @@ class HistogramPass {
   add(index: number, pages: number): void {
     if (this.pages[index] === 0) this.touched[this.touchedCount++] = index;
     // A VMA of terabytes is filed in several triples rather than overflow one.
-    if ((this.pages[index]! += pages) > PAGES_PER_TRIPLE_MAX) this.turn(this.vma);
+    if ((this.pages[index] += pages) > PAGES_PER_TRIPLE_MAX) this.turn(this.vma);
   }
 
   private addSwap(frame: number, pages: number, bits: number): void {

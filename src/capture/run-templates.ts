@@ -11,7 +11,7 @@
  * could be mapped by a PMD, because equal entries do not tell the level.
  */
 import { HPAGE_PMD_NR } from "../kernel/index.ts";
-import { BLOCK_RUNS, RUN_PRESENT, type RunVisitor, WORDS_PER_RUN, writeRun } from "./run-blocks.ts";
+import { BLOCK_RUNS, RUN_PRESENT, type RunVisitor, WORDS_PER_RUN, writeRun } from "./run-layout.ts";
 
 /** Bytes of pagemap of a granule: one page table. */
 const GRANULE_BYTES = HPAGE_PMD_NR * 8;
@@ -24,7 +24,7 @@ const RUNS_WORTH_KEEPING = 4;
 
 /** The templates of one reader. */
 export class RunTemplates {
-  /** Blocks of runs in the layout of run-blocks.ts; a template never crosses blocks. */
+  /** Blocks of runs in the layout of run-layout.ts; a template never crosses blocks. */
   private readonly blocks: Int32Array[] = [];
   private usedInBlock = BLOCK_RUNS;
   private readonly blockOf: number[] = [];
@@ -47,9 +47,15 @@ export class RunTemplates {
   /** The template whose entries at `page` were exactly these bytes, or -1. */
   find(page: number, bytes: Buffer, offset: number): number {
     const slot = this.slotOfPage.get(page);
-    if (slot === undefined) return -1;
-    const same = this.raw!.compare(bytes, offset, offset + GRANULE_BYTES, slot * GRANULE_BYTES, (slot + 1) * GRANULE_BYTES);
-    return same === 0 ? this.templateOfSlot[slot]! : -1;
+    if (slot === undefined || this.raw === undefined) return -1;
+    const same = this.raw.compare(
+      bytes,
+      offset,
+      offset + GRANULE_BYTES,
+      slot * GRANULE_BYTES,
+      (slot + 1) * GRANULE_BYTES,
+    );
+    return same === 0 ? this.templateOfSlot[slot] : -1;
   }
 
   /** Begins a template; runs follow by `append`, then `keep`. What is not kept is overwritten. */
@@ -74,7 +80,7 @@ export class RunTemplates {
     step: number,
     bits: number,
   ): void {
-    const block = this.blocks[this.blocks.length - 1]!;
+    const block = this.blocks[this.blocks.length - 1];
     const at = this.usedInBlock + this.openRuns++;
     writeRun(block, at, vma, addressLow, addressHigh, frameLow, frameHigh, pages, step, bits);
     this.openPages += pages;
@@ -102,13 +108,13 @@ export class RunTemplates {
 
   /** Calls `visit` for the template's runs, as runs of `vma`. */
   forEachRun(template: number, vma: number, visit: RunVisitor): void {
-    const block = this.blocks[this.blockOf[template]!]!;
-    const end = this.firstOf[template]! + this.countOf[template]!;
-    for (let at = this.firstOf[template]!; at < end; at++) visit(block, at, vma);
+    const block = this.blocks[this.blockOf[template]];
+    const end = this.firstOf[template] + this.countOf[template];
+    for (let at = this.firstOf[template]; at < end; at++) visit(block, at, vma);
   }
 
   /** Present entries in the template. */
   pages(template: number): number {
-    return this.pagesOf[template]!;
+    return this.pagesOf[template];
   }
 }

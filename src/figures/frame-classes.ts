@@ -39,7 +39,6 @@ export interface ClassifiedFrames {
   readonly blockMapped: Uint8Array;
 }
 
-
 /** Mapcounts below this find their small class in an array. */
 const DIRECT_MAPCOUNTS = 4096;
 const MAPCOUNT_SPAN = 2 ** 31;
@@ -67,7 +66,7 @@ export class FrameClasses {
     for (let block = 0; block < frames.blockMapped.length; block++) {
       if (frames.blockMapped[block] === 0) continue;
       const start = block * HPAGE_PMD_NR;
-      while (row < folios.count && folios.headPfn[row]! + (1 << folios.order[row]!) <= start) row++;
+      while (row < folios.count && folios.headPfn[row] + (1 << folios.order[row]) <= start) row++;
       row = this.assignBlock(frames, folios, classOfFrame, { start, row });
     }
   }
@@ -87,16 +86,16 @@ export class FrameClasses {
     let lastClass = 0;
     let frames = 0;
     for (let pfn = at.start; pfn < end; pfn++) {
-      const count = mapcount[pfn]!;
+      const count = mapcount[pfn];
       if (count <= 0) continue;
-      const kindByte = kind[pfn]! & (FRAME_KIND_MASK | FRAME_LARGE);
+      const kindByte = kind[pfn] & (FRAME_KIND_MASK | FRAME_LARGE);
       let group = -1;
       if ((kindByte & FRAME_LARGE) !== 0) {
-        while (row < folios.count && folios.headPfn[row]! + (1 << folios.order[row]!) <= pfn) row++;
-        group = row < folios.count && folios.headPfn[row]! <= pfn ? groupOfFolio[row]! : -1;
+        while (row < folios.count && folios.headPfn[row] + (1 << folios.order[row]) <= pfn) row++;
+        group = row < folios.count && folios.headPfn[row] <= pfn ? groupOfFolio[row] : -1;
       }
       if (kindByte !== lastKind || count !== lastCount || group !== lastGroup) {
-        this.classes[lastClass]!.frames += frames;
+        this.classes[lastClass].frames += frames;
         frames = 0;
         lastKind = kindByte;
         lastCount = count;
@@ -106,7 +105,7 @@ export class FrameClasses {
       classOfFrame[pfn] = lastClass;
       frames++;
     }
-    this.classes[lastClass]!.frames += frames;
+    this.classes[lastClass].frames += frames;
     return row;
   }
 
@@ -115,7 +114,7 @@ export class FrameClasses {
     if (group < 0 && mapcount < DIRECT_MAPCOUNTS) {
       const row = (this.smallClass[kind] ??= new Int32Array(DIRECT_MAPCOUNTS));
       if (row[mapcount] === 0) row[mapcount] = this.addClass(kind, mapcount, -1);
-      return row[mapcount]!;
+      return row[mapcount];
     }
     const key = ((group + 1) * 8 + kind) * MAPCOUNT_SPAN + mapcount;
     let found = this.otherClass.get(key);
@@ -129,9 +128,9 @@ export class FrameClasses {
   private addClass(kind: number, mapcount: number, group: number): number {
     const answers = this.schemes.map(({ rules }, index) => {
       if (group < 0) return pageAnswers(rules, mapcount, mapcount > 1 ? YES : NO);
-      const folio = this.folioOfGroup[group]!;
-      const { pageMapcount, shared } = this.answers[index]!;
-      const answered = pageMapcount[folio]!;
+      const folio = this.folioOfGroup[group];
+      const { pageMapcount, shared } = this.answers[index];
+      const answered = pageMapcount[folio];
       return pageAnswers(rules, answered < 0 ? mapcount : answered, shared[folio] as Answer);
     });
     return this.classes.push({ kind, mapcount, large: group >= 0, answers, frames: 0 }) - 1;
@@ -143,7 +142,7 @@ export class FrameClasses {
     const groups = new Map<string, number>();
     for (let row = 0; row < folios.count; row++) {
       let key = "";
-      for (const { pageMapcount, shared } of this.answers) key += `${pageMapcount[row]!} ${shared[row]!} `;
+      for (const { pageMapcount, shared } of this.answers) key += `${pageMapcount[row]} ${shared[row]} `;
       let group = groups.get(key);
       if (group === undefined) {
         group = this.folioOfGroup.push(row) - 1;

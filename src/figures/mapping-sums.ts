@@ -71,7 +71,7 @@ export class MappingSums {
 
   /** A value of a row; `column` is SUM_... or schemeAt(...) + OF_.... */
   get(row: number, column: number): number {
-    return this.values[row * this.width + column]!;
+    return this.values[row * this.width + column];
   }
 
   /** Adds pages of a class, mapped by entries with these attributes. */
@@ -79,10 +79,10 @@ export class MappingSums {
     const { values } = this;
     const { kind } = frameClass;
     const at = row * this.width;
-    if ((entry & ENTRY_EXCLUSIVE) !== 0) values[at + SUM_EXCLUSIVE_MEASURED]! += pages;
-    if (frameClass.answers.length === 0) values[at + SUM_UNCOUNTED]! += pages;
+    if ((entry & ENTRY_EXCLUSIVE) !== 0) values[at + SUM_EXCLUSIVE_MEASURED] += pages;
+    if (frameClass.answers.length === 0) values[at + SUM_UNCOUNTED] += pages;
     else if (kind === KIND_HUGETLB) this.addHugetlb(at, frameClass, pages);
-    else if (((entry & ENTRY_FILE) !== 0) === isAnonKind(kind)) values[at + SUM_CHANGED]! += pages;
+    else if (((entry & ENTRY_FILE) !== 0) === isAnonKind(kind)) values[at + SUM_CHANGED] += pages;
     else {
       this.addKind(at, kind, pages, (entry & ENTRY_PMD) !== 0);
       this.addSchemes(at, frameClass, pages);
@@ -98,12 +98,12 @@ export class MappingSums {
     const { values } = this;
     const at = row * this.width;
     const isFile = (entry & ENTRY_FILE) !== 0;
-    values[at + SUM_RSS]! += pages;
-    values[at + (isFile ? SUM_FILE : SUM_ANON)]! += pages;
+    values[at + SUM_RSS] += pages;
+    values[at + (isFile ? SUM_FILE : SUM_ANON)] += pages;
     for (let scheme = 0; scheme < this.schemeCount; scheme++) {
       const from = at + this.schemeAt(scheme);
-      values[from + OF_PSS]! += pages * PSS_FULL_PAGE;
-      values[from + (isFile ? OF_PSS_FILE : OF_PSS_ANON)]! += pages * PSS_FULL_PAGE;
+      values[from + OF_PSS] += pages * PSS_FULL_PAGE;
+      values[from + (isFile ? OF_PSS_FILE : OF_PSS_ANON)] += pages * PSS_FULL_PAGE;
     }
   }
 
@@ -116,29 +116,29 @@ export class MappingSums {
   combine(from: number, end: number, total: Float64Array): void {
     const { values, width } = this;
     for (let at = from * width; at < end * width; at += width) {
-      for (let column = 0; column < width; column++) total[column]! += values[at + column]!;
+      for (let column = 0; column < width; column++) total[column] += values[at + column];
     }
     for (let scheme = 0; scheme < this.schemeCount; scheme++) {
       const column = this.schemeAt(scheme) + OF_MAPMAX;
       let most = 0;
-      for (let row = from; row < end; row++) most = Math.max(most, values[row * width + column]!);
+      for (let row = from; row < end; row++) most = Math.max(most, values[row * width + column]);
       total[column] = most;
     }
   }
 
   private addKind(at: number, kind: number, pages: number, pmd: boolean): void {
     const { values } = this;
-    values[at + SUM_RSS]! += pages;
+    values[at + SUM_RSS] += pages;
     if (kind === KIND_ANON || kind === KIND_KSM) {
-      values[at + SUM_ANON]! += pages;
-      if (kind === KIND_KSM) values[at + SUM_KSM]! += pages;
-      if (pmd) values[at + SUM_PMD_ANON]! += pages;
+      values[at + SUM_ANON] += pages;
+      if (kind === KIND_KSM) values[at + SUM_KSM] += pages;
+      if (pmd) values[at + SUM_PMD_ANON] += pages;
     } else if (kind === KIND_SHMEM) {
-      values[at + SUM_SHMEM]! += pages;
-      if (pmd) values[at + SUM_PMD_SHMEM]! += pages;
+      values[at + SUM_SHMEM] += pages;
+      if (pmd) values[at + SUM_PMD_SHMEM] += pages;
     } else if (kind === KIND_FILE) {
-      values[at + SUM_FILE]! += pages;
-      if (pmd) values[at + SUM_PMD_FILE]! += pages;
+      values[at + SUM_FILE] += pages;
+      if (pmd) values[at + SUM_PMD_FILE] += pages;
     }
   }
 
@@ -146,39 +146,39 @@ export class MappingSums {
     const { values } = this;
     const ofKind = isAnonKind(kind) ? OF_PSS_ANON : kind === KIND_SHMEM ? OF_PSS_SHMEM : OF_PSS_FILE;
     for (let scheme = 0; scheme < answers.length; scheme++) {
-      const { mapcount, privateLeast, privateMost } = answers[scheme]!;
+      const { mapcount, privateLeast, privateMost } = answers[scheme];
       const from = at + this.schemeAt(scheme);
       const units = pages * pssOfPage(mapcount);
-      values[from + OF_PSS]! += units;
-      values[from + ofKind]! += units;
-      if (privateLeast) values[from + OF_PRIVATE_LEAST]! += pages;
-      if (privateMost) values[from + OF_PRIVATE_MOST]! += pages;
+      values[from + OF_PSS] += units;
+      values[from + ofKind] += units;
+      if (privateLeast) values[from + OF_PRIVATE_LEAST] += pages;
+      if (privateMost) values[from + OF_PRIVATE_MOST] += pages;
     }
   }
 
   private addExclusive(at: number, { answers }: FrameClass, pages: number): void {
     const { values } = this;
     for (let scheme = 0; scheme < answers.length; scheme++) {
-      const { mapcount, exclusiveLeast, exclusiveMost } = answers[scheme]!;
+      const { mapcount, exclusiveLeast, exclusiveMost } = answers[scheme];
       const from = at + this.schemeAt(scheme);
-      if (exclusiveLeast) values[from + OF_EXCLUSIVE_LEAST]! += pages;
-      if (exclusiveMost) values[from + OF_EXCLUSIVE_MOST]! += pages;
-      if (mapcount > values[from + OF_MAPMAX]!) values[from + OF_MAPMAX] = mapcount;
+      if (exclusiveLeast) values[from + OF_EXCLUSIVE_LEAST] += pages;
+      if (exclusiveMost) values[from + OF_EXCLUSIVE_MOST] += pages;
+      if (mapcount > values[from + OF_MAPMAX]) values[from + OF_MAPMAX] = mapcount;
     }
   }
 
   /** hugetlb is in neither Rss nor Pss; it is shared when mapped more than once, under every scheme (kernel-facts 3.2). */
   private addHugetlb(at: number, { mapcount }: FrameClass, pages: number): void {
     const { values } = this;
-    values[at + SUM_HUGETLB]! += pages;
-    if (mapcount > 1) values[at + SUM_HUGETLB_SHARED]! += pages;
+    values[at + SUM_HUGETLB] += pages;
+    if (mapcount > 1) values[at + SUM_HUGETLB_SHARED] += pages;
     for (let scheme = 0; scheme < this.schemeCount; scheme++) {
       const from = at + this.schemeAt(scheme);
       if (mapcount <= 1) {
-        values[from + OF_EXCLUSIVE_LEAST]! += pages;
-        values[from + OF_EXCLUSIVE_MOST]! += pages;
+        values[from + OF_EXCLUSIVE_LEAST] += pages;
+        values[from + OF_EXCLUSIVE_MOST] += pages;
       }
-      if (mapcount > values[from + OF_MAPMAX]!) values[from + OF_MAPMAX] = mapcount;
+      if (mapcount > values[from + OF_MAPMAX]) values[from + OF_MAPMAX] = mapcount;
     }
   }
 }

@@ -79,9 +79,9 @@ function errorOf(parse: () => unknown): ProcTextError {
 
 test("a block is parsed into its header and kB figures", () => {
   const [vma] = parseSmapsText(VMA_TEXT);
-  expect(vma!.header).toMatchObject({ name: "[stack]", write: true });
-  expect(vma!.extras).toEqual([]);
-  expect(vma!.fields).toEqual({
+  expect(vma.header).toMatchObject({ name: "[stack]", write: true });
+  expect(vma.extras).toEqual([]);
+  expect(vma.fields).toEqual({
     size: 132,
     kernelPageSize: 4,
     mmuPageSize: 4,
@@ -112,7 +112,7 @@ test("a block is parsed into its header and kB figures", () => {
 
 test("values wider than their column push out, in the narrower column of Private_Hugetlb too", () => {
   const wide = VMA_TEXT.replace("2097152 kB", "1073741824 kB").replace("         3\n", " 123456789\n");
-  expect(parseSmapsText(wide)[0]!.fields).toMatchObject({ privateHugetlb: 1073741824, protectionKey: 123456789 });
+  expect(parseSmapsText(wide)[0].fields).toMatchObject({ privateHugetlb: 1073741824, protectionKey: 123456789 });
   const formatted = format(wide);
   expect(formatted).toContain("Rss:            123456789 kB\n");
   expect(formatted).toContain("Private_Hugetlb: 1073741824 kB\n");
@@ -127,9 +127,9 @@ test("lines that a kernel does not print stay absent", () => {
   const old = without(VMA_TEXT, "ProtectionKey", "KSM", "Pss_Dirty", "FilePmdMapped", "THPeligible");
   const [vma] = parseSmapsText(old);
   for (const key of ["protectionKey", "ksm", "pssDirty", "filePmdMapped", "thpEligible", "pssAnon"]) {
-    expect(vma!.fields).not.toHaveProperty(key);
+    expect(vma.fields).not.toHaveProperty(key);
   }
-  expect(formatSmapsVma(vma!)).toBe(old);
+  expect(formatSmapsVma(vma)).toBe(old);
 });
 
 test("lines of a newer kernel survive where they stood", () => {
@@ -138,7 +138,7 @@ test("lines of a newer kernel survive where they stood", () => {
     .replace("Size:   ", "First: 1\nSize:   ")
     .concat("Last:          2\n");
   const [vma] = parseSmapsText(newer);
-  expect(vma!.extras).toEqual([
+  expect(vma.extras).toEqual([
     { label: "First", text: " 1", after: "" },
     { label: "Before", text: "\tany text: 1", after: "MMUPageSize" },
     { label: "Pss_Exact", text: "           9 kB", after: "Anonymous" },
@@ -150,12 +150,12 @@ test("lines of a newer kernel survive where they stood", () => {
 
 test("VMAs with equal flags share one array", () => {
   const vmas = parseSmapsText(VMA_TEXT.repeat(2));
-  expect(vmas[0]!.fields.vmFlags).toBe(vmas[1]!.fields.vmFlags);
+  expect(vmas[0].fields.vmFlags).toBe(vmas[1].fields.vmFlags);
 });
 
 test("a VMA without flags prints the label and one space", () => {
   const bare = VMA_TEXT.replace(/VmFlags: .*\n/, "VmFlags: \n");
-  expect(parseSmapsText(bare)[0]!.fields.vmFlags).toEqual([]);
+  expect(parseSmapsText(bare)[0].fields.vmFlags).toEqual([]);
   expect(format(bare)).toBe(bare);
 });
 
@@ -168,12 +168,12 @@ test("a rollup comes back byte for byte, with its three lines of its own and wit
 
 test("any figures survive being formatted and parsed", () => {
   const [model] = parseSmapsText(VMA_TEXT);
-  const numberKeys = Object.keys(model!.fields).filter((key) => key !== "vmFlags");
+  const numberKeys = Object.keys(model.fields).filter((key) => key !== "vmFlags");
   const numbers = fc.record(Object.fromEntries(numberKeys.map((key) => [key, fc.maxSafeNat()])));
   const vmFlags = fc.array(fc.constantFrom("rd", "wr", "ex", "gu", "??"));
   fc.assert(
     fc.property(numbers, vmFlags, (figures, flags) => {
-      const vma = { ...model!, fields: { ...model!.fields, ...figures, vmFlags: flags } };
+      const vma = { ...model, fields: { ...model.fields, ...figures, vmFlags: flags } };
       expect(parseSmapsText(formatSmapsVma(vma))).toEqual([vma]);
     }),
   );

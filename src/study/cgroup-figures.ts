@@ -15,13 +15,13 @@ export function reportCgroups(capture: Capture, schemes: readonly Scheme[]): Cgr
   const { folios, folioCgroups } = capture;
   const groups = new Map<string, { anon: Record<string, number>; file: Record<string, number>; most: number }>();
   for (const [row, cgroup] of folioCgroups) {
-    const kind = folios.kind[row]!;
+    const kind = folios.kind[row];
     const isFile = kind === KIND_FILE || kind === KIND_SHMEM;
     if (!isAnonKind(kind) && !isFile) continue;
     const folio = {
-      order: folios.order[row]!,
-      pmdEntries: folios.pmdEntries[row]!,
-      pagesMapped: folios.pagesMapped[row]!,
+      order: folios.order[row],
+      pmdEntries: folios.pmdEntries[row],
+      pagesMapped: folios.pagesMapped[row],
     };
     let group = groups.get(cgroup);
     if (group === undefined) groups.set(cgroup, (group = { anon: {}, file: {}, most: 0 }));

@@ -34,7 +34,7 @@ function figuresOfScheme(
   processes: readonly ProcessReport[],
   scheme: { readonly id: string; readonly index: number },
 ): MachineFigures {
-  const figures = processes.map((process) => process.schemes[scheme.id]!);
+  const figures = processes.map((process) => process.schemes[scheme.id]);
   const range = (pick: (figure: (typeof figures)[number]) => Range): Range => ({
     least: figures.reduce((all, figure) => all + pick(figure).least, 0),
     most: figures.reduce((all, figure) => all + pick(figure).most, 0),
@@ -54,7 +54,7 @@ function figuresOfScheme(
 
 /** Pages in AnonPages and Mapped: small frames from their classes, large folios by the scheme's rule. */
 function mappedStatistics(folios: FolioColumns, sums: CaptureSums, index: number): { anon: number; file: number } {
-  const { rules } = sums.schemes[index]!;
+  const { rules } = sums.schemes[index];
   let anon = 0;
   let file = 0;
   for (const { kind, frames, large } of sums.classes.classes) {
@@ -63,11 +63,11 @@ function mappedStatistics(folios: FolioColumns, sums: CaptureSums, index: number
     else if (kind === KIND_FILE || kind === KIND_SHMEM) file += frames;
   }
   for (let row = 0; row < folios.count; row++) {
-    const kind = folios.kind[row]!;
+    const kind = folios.kind[row];
     const pages = statisticsPages(rules, {
-      order: folios.order[row]!,
-      pmdEntries: folios.pmdEntries[row]!,
-      pagesMapped: folios.pagesMapped[row]!,
+      order: folios.order[row],
+      pmdEntries: folios.pmdEntries[row],
+      pagesMapped: folios.pagesMapped[row],
     });
     if (isAnonKind(kind)) anon += pages;
     else if (kind === KIND_FILE || kind === KIND_SHMEM) file += pages;
@@ -84,7 +84,7 @@ function kpagecountChanges(
   for (const { answers, mapcount, frames, kind } of classes.classes) {
     // hugetlb shows its entire mapcount in every configuration (kernel-facts 3.9).
     if (answers.length === 0 || kind === KIND_HUGETLB) continue;
-    const off = Math.abs(answers[index]!.mapcount - mapcount);
+    const off = Math.abs(answers[index].mapcount - mapcount);
     if (off === 0) continue;
     changed += frames;
     difference += off * frames;
@@ -100,18 +100,18 @@ function mapmaxChanges(capture: Capture, sums: CaptureSums, index: number): numb
   const ours = sums.vmas.schemeAt(index) + OF_MAPMAX;
   const truth = sums.vmas.schemeAt(precise) + OF_MAPMAX;
   for (let row = 0; row < capture.vmas.length; row++) {
-    if (sums.vmas.get(row, ours) !== sums.vmas.get(row, truth) && capture.vmas[row]!.name !== "[vdso]") changed++;
+    if (sums.vmas.get(row, ours) !== sums.vmas.get(row, truth) && capture.vmas[row].name !== "[vdso]") changed++;
   }
   return changed;
 }
 
 function isPartial(folios: FolioColumns, row: number): boolean {
-  const mapped = folios.pagesMapped[row]!;
-  return mapped > 0 && mapped < 2 ** folios.order[row]! && folios.pmdEntries[row] === 0;
+  const mapped = folios.pagesMapped[row];
+  return mapped > 0 && mapped < 2 ** folios.order[row] && folios.pmdEntries[row] === 0;
 }
 
 function unmappedBytes(folios: FolioColumns, row: number): number {
-  return (2 ** folios.order[row]! - folios.pagesMapped[row]!) * PAGE_SIZE_BYTES;
+  return (2 ** folios.order[row] - folios.pagesMapped[row]) * PAGE_SIZE_BYTES;
 }
 
 /** Only anonymous folios are queued for splitting when partially mapped (kernel-facts 2.7). */
@@ -120,12 +120,12 @@ function partialNoticed(
   { answers }: CaptureSums,
   index: number,
 ): { partialNoticed: number; partialMissed: number; partialMissedBytes: number } {
-  const { partial } = answers[index]!;
+  const { partial } = answers[index];
   let noticed = 0;
   let missed = 0;
   let missedBytes = 0;
   for (let row = 0; row < folios.count; row++) {
-    if (!isAnonKind(folios.kind[row]!) || !isPartial(folios, row)) continue;
+    if (!isAnonKind(folios.kind[row]) || !isPartial(folios, row)) continue;
     if (partial[row] === YES) noticed++;
     else {
       missed++;
@@ -140,7 +140,7 @@ export function partialFolios({ folios }: Capture): { folios: number; unmappedBy
   let count = 0;
   let bytes = 0;
   for (let row = 0; row < folios.count; row++) {
-    if (!isAnonKind(folios.kind[row]!) || !isPartial(folios, row)) continue;
+    if (!isAnonKind(folios.kind[row]) || !isPartial(folios, row)) continue;
     count++;
     bytes += unmappedBytes(folios, row);
   }
@@ -151,13 +151,13 @@ export function partialFolios({ folios }: Capture): { folios: number; unmappedBy
 export function reportFolios({ folios }: Capture): FolioOrderReport[] {
   const groups = new Map<number, { -readonly [K in keyof FolioOrderReport]: FolioOrderReport[K] }>();
   for (let row = 0; row < folios.count; row++) {
-    const mapped = folios.pagesMapped[row]!;
+    const mapped = folios.pagesMapped[row];
     if (mapped === 0) continue;
-    const order = folios.order[row]!;
-    const kind = folios.kind[row]!;
+    const order = folios.order[row];
+    const kind = folios.kind[row];
     let group = groups.get(order * 8 + kind);
     if (group === undefined) {
-      const name = FOLIO_KIND_NAMES[kind as keyof typeof FOLIO_KIND_NAMES & number] ?? "other";
+      const name = FOLIO_KIND_NAMES[kind] ?? "other";
       group = {
         order,
         kind: name,
@@ -174,7 +174,7 @@ export function reportFolios({ folios }: Capture): FolioOrderReport[] {
     group.folios++;
     group.bytes += 2 ** order * PAGE_SIZE_BYTES;
     group.mappedBytes += mapped * PAGE_SIZE_BYTES;
-    const spaces = folios.mmCount[row]! + (folios.mappedOutside[row]! > 0 ? 1 : 0);
+    const spaces = folios.mmCount[row] + (folios.mappedOutside[row] > 0 ? 1 : 0);
     if (spaces <= 1) group.mappedByOne++;
     else if (spaces === 2) group.mappedByTwo++;
     else group.mappedByMore++;

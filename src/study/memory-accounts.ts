@@ -46,8 +46,8 @@ function mappedCacheBytes({ classes }: CaptureSums): number {
 function heldUnmappedBytes({ folios }: Capture): number {
   let pages = 0;
   for (let row = 0; row < folios.count; row++) {
-    const mapped = folios.pagesMapped[row]!;
-    if (isAnonKind(folios.kind[row]!) && mapped > 0) pages += 2 ** folios.order[row]! - mapped;
+    const mapped = folios.pagesMapped[row];
+    if (isAnonKind(folios.kind[row]) && mapped > 0) pages += 2 ** folios.order[row] - mapped;
   }
   return pages * PAGE_SIZE_BYTES;
 }

@@ -90,15 +90,15 @@ export async function sumCapture(capture: Capture, schemes: readonly Scheme[]): 
   const swapKinds = swapTypeTable(swapLayout(capture));
   for (const { triples, swap } of histograms) {
     for (let at = 0; at < triples.length; at += 3) {
-      addTriple(vmas, classes, { row: triples[at]!, index: triples[at + 1]!, pages: triples[at + 2]! });
+      addTriple(vmas, classes, { row: triples[at], index: triples[at + 1], pages: triples[at + 2] });
     }
     for (let at = 0; at < swap.length; at += 4) {
-      const kind = swapKinds[swap[at + 1]! & SWAP_TYPE_MASK]!;
-      const pages = swap[at + 2]!;
-      if (kind === SWAP_KIND_SWAP) swapPages[swap[at]!]! += pages;
+      const kind = swapKinds[swap[at + 1] & SWAP_TYPE_MASK];
+      const pages = swap[at + 2];
+      if (kind === SWAP_KIND_SWAP) swapPages[swap[at]] += pages;
       else if (kind !== SWAP_KIND_MARKER) {
-        vmas.addNotPresent(swap[at]!, pages, entryOfPagemapBits(swap[at + 3]!));
-        movingPages[swap[at]!] += pages;
+        vmas.addNotPresent(swap[at], pages, entryOfPagemapBits(swap[at + 3]));
+        movingPages[swap[at]] += pages;
       }
     }
   }
@@ -110,7 +110,7 @@ function addTriple(
   { classes }: FrameClasses,
   { row, index, pages }: { readonly row: number; readonly index: number; readonly pages: number },
 ): void {
-  const frameClass = classes[Math.floor(index / ATTRIBUTES)]!;
+  const frameClass = classes[Math.floor(index / ATTRIBUTES)];
   const attributes = index % ATTRIBUTES;
   if ((attributes & ATTRIBUTE_PMD_HEAD) !== 0) {
     sums.addPmdExclusive(row, frameClass, pages);
@@ -208,9 +208,9 @@ function reportProcess(process: CapturedProcess, sums: CaptureSums): ProcessRepo
   let swap = 0;
   if (process.state === "complete" || process.state === "shares-mm") {
     vmas.combine(process.firstVma, process.endVma, total);
-    for (let row = process.firstVma; row < process.endVma; row++) swap += swapPages[row]!;
+    for (let row = process.firstVma; row < process.endVma; row++) swap += swapPages[row];
   }
-  const bytes = (column: number): number => total[column]! * PAGE_SIZE_BYTES;
+  const bytes = (column: number): number => total[column] * PAGE_SIZE_BYTES;
   return {
     pid: process.pid,
     ppid: process.ppid,
@@ -229,7 +229,7 @@ function reportProcess(process: CapturedProcess, sums: CaptureSums): ProcessRepo
     hugetlbBytes: bytes(SUM_HUGETLB),
     pageTablesBytes: process.status.vmPteBytes ?? 0,
     changedBytes: bytes(SUM_CHANGED),
-    exclusiveEntriesMeasured: total[SUM_EXCLUSIVE_MEASURED]!,
+    exclusiveEntriesMeasured: total[SUM_EXCLUSIVE_MEASURED],
     schemes: Object.fromEntries(schemes.map(({ id }, index) => [id, processFigures(total, vmas.schemeAt(index))])),
   };
 }
@@ -237,15 +237,15 @@ function reportProcess(process: CapturedProcess, sums: CaptureSums): ProcessRepo
 /** Units are truncated once for the whole process, as smaps_rollup does (kernel-facts 3.6). */
 function processFigures(total: Float64Array, at: number): ProcessFigures {
   return {
-    pssBytes: bytesOfPss(total[at + OF_PSS]!),
-    pssAnonBytes: bytesOfPss(total[at + OF_PSS_ANON]!),
-    pssFileBytes: bytesOfPss(total[at + OF_PSS_FILE]!),
-    pssShmemBytes: bytesOfPss(total[at + OF_PSS_SHMEM]!),
+    pssBytes: bytesOfPss(total[at + OF_PSS]),
+    pssAnonBytes: bytesOfPss(total[at + OF_PSS_ANON]),
+    pssFileBytes: bytesOfPss(total[at + OF_PSS_FILE]),
+    pssShmemBytes: bytesOfPss(total[at + OF_PSS_SHMEM]),
     ussBytes: {
-      least: total[at + OF_PRIVATE_LEAST]! * PAGE_SIZE_BYTES,
-      most: total[at + OF_PRIVATE_MOST]! * PAGE_SIZE_BYTES,
+      least: total[at + OF_PRIVATE_LEAST] * PAGE_SIZE_BYTES,
+      most: total[at + OF_PRIVATE_MOST] * PAGE_SIZE_BYTES,
     },
-    exclusiveEntries: { least: total[at + OF_EXCLUSIVE_LEAST]!, most: total[at + OF_EXCLUSIVE_MOST]! },
+    exclusiveEntries: { least: total[at + OF_EXCLUSIVE_LEAST], most: total[at + OF_EXCLUSIVE_MOST] },
   };
 }
 

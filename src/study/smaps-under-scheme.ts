@@ -73,18 +73,18 @@ export async function smapsUnderScheme(
     readonly rollup?: SmapsRollup;
   },
 ): Promise<SmapsUnderScheme> {
-  const own = orderSchemes(capture, options.all)[0]!;
+  const own = orderSchemes(capture, options.all)[0];
   const sums = await sumCapture(capture, [own, options.scheme]);
   const sides = sidesOfVmas(sums, process, options.history);
   const rows = new Map<number, number>();
-  for (let row = process.firstVma; row < process.endVma; row++) rows.set(capture.vmas[row]!.startPage, row);
+  for (let row = process.firstVma; row < process.endVma; row++) rows.set(capture.vmas[row].startPage, row);
   const estimated: string[] = [];
   let anyChange = false;
   const units = { pss: 0, anon: 0, file: 0, shmem: 0, dirty: 0, locked: 0 };
   const vmas = facts.map((vma) => {
     const row = rows.get(vma.header.startPage);
     const place = `${vma.header.startPage.toString(16)}000 ${vma.header.name}`.trim();
-    if (row === undefined || capture.vmas[row]!.endPage !== vma.header.endPage) {
+    if (row === undefined || capture.vmas[row].endPage !== vma.header.endPage) {
       if (vma.fields.rss > 0) estimated.push(`${place}: not in the capture; printed as the kernel counts.`);
       return vma;
     }
@@ -93,7 +93,7 @@ export async function smapsUnderScheme(
     const at = sums.vmas.schemeAt(1);
     const pss = sums.vmas.get(row, at + OF_PSS);
     const samePss = pss === sums.vmas.get(row, sums.vmas.schemeAt(0) + OF_PSS);
-    const changed = changeVma(vma.fields, sides[row - process.firstVma]!, { place, samePss }, estimated);
+    const changed = changeVma(vma.fields, sides[row - process.firstVma], { place, samePss }, estimated);
     if (!samePss || changed.moved) anyChange = true;
     units.pss += pss;
     units.anon += sums.vmas.get(row, at + OF_PSS_ANON);
@@ -126,19 +126,19 @@ function sidesOfVmas(
   }));
   for (const { triples } of histograms) {
     for (let at = 0; at < triples.length; at += 3) {
-      const row = triples[at]!;
+      const row = triples[at];
       if (row < process.firstVma || row >= process.endVma) continue;
-      const frameClass = classes.classes[Math.floor(triples[at + 1]! / ATTRIBUTES)]!;
-      if ((triples[at + 1]! & ATTRIBUTE_PMD_HEAD) !== 0 || frameClass.answers.length === 0) continue;
+      const frameClass = classes.classes[Math.floor(triples[at + 1] / ATTRIBUTES)];
+      if ((triples[at + 1] & ATTRIBUTE_PMD_HEAD) !== 0 || frameClass.answers.length === 0) continue;
       if (frameClass.kind === KIND_HUGETLB) continue;
       const [own, other] = frameClass.answers;
-      const pages = triples[at + 2]!;
-      const side = sides[row - process.firstVma]!;
-      const isPrivate = history === "most-private" ? other!.privateMost : other!.privateLeast;
-      if (other!.privateMost !== other!.privateLeast) side.uncertain += pages;
-      const key = own!.privateMost ? (isPrivate ? "privateBoth" : "toShared") : isPrivate ? "toPrivate" : "sharedBoth";
+      const pages = triples[at + 2];
+      const side = sides[row - process.firstVma];
+      const isPrivate = history === "most-private" ? other.privateMost : other.privateLeast;
+      if (other.privateMost !== other.privateLeast) side.uncertain += pages;
+      const key = own.privateMost ? (isPrivate ? "privateBoth" : "toShared") : isPrivate ? "toPrivate" : "sharedBoth";
       side[key] += pages;
-      side[isPrivate ? "privateUnits" : "sharedUnits"] += pages * pssOfPage(other!.mapcount);
+      side[isPrivate ? "privateUnits" : "sharedUnits"] += pages * pssOfPage(other.mapcount);
     }
   }
   return sides;

@@ -14,7 +14,6 @@ import { ITEM_DONE, publishedItems, publishProcess, type ReadPlan } from "../../
 import type { Readers } from "../../src/capture/readers.ts";
 import { RunBlocks } from "../../src/capture/run-blocks.ts";
 import { collectEvents, collectHistograms, countRuns, type PassTables } from "../../src/capture/run-passes.ts";
-import { RunTemplates } from "../../src/capture/run-templates.ts";
 import { FolioColumns, type FolioKind, type MapsVma } from "../../src/kernel/index.ts";
 import { FakeSystemCalls, rawEntries, type WordFiles, writeKpageflags, writePagemap } from "./fake-proc.ts";
 import type { SmallMachine, SmallProcess } from "./small-machine.ts";
@@ -120,8 +119,8 @@ function readMachine(
   known: { calls: FakeSystemCalls; mmOfVma: Int32Array; mmAlive: Uint8Array; frameCount: number },
 ): { runs: RunBlocks[]; frames: FrameTable } {
   const differences = Array.from({ length: threads }, () => createDifference(known.frameCount));
-  const runs = differences.map(() => new RunBlocks(undefined, { memoryBlocks: 1, saveEveryBlock: false }));
-  if (templates) for (const of of runs) of.templates = new RunTemplates();
+  const how = { memoryBlocks: 1, saveEveryBlock: false, useTemplates: templates };
+  const runs = differences.map(() => new RunBlocks(undefined, how));
   const calls = withoutScan === true ? undefined : known.calls;
   const readers = runs.map((of, index) => new PagemapReader(plan.vmas, of, differences[index], calls));
   for (let item = 0; item < publishedItems(plan); item++) {

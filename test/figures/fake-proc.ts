@@ -11,7 +11,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ScanRequest, SystemCalls } from "../../src/capture/ioctl.ts";
 import {
-  HPAGE_PMD_NR,
   KPF_ANON,
   KPF_BUDDY,
   KPF_COMPOUND_HEAD,
@@ -164,8 +163,6 @@ export class FakeSystemCalls implements SystemCalls {
   scans = 0;
   /** Set to make every scan fail, as on a kernel without the call. */
   fails = false;
-  /** Whether a scan may end inside a huge entry, at `maxPages` or at its end: the kernel's do. */
-  cutsHugeEntries = false;
 
   add(fd: number, entries: readonly RawEntry[]): void {
     this.entriesOfFd.set(fd, entries);
@@ -185,17 +182,14 @@ export class FakeSystemCalls implements SystemCalls {
     request.walkEnd = to;
     for (const entry of entries) {
       if (entry.page < from || !matches(entry, request)) continue;
-      const isWhole = !this.cutsHugeEntries && entry.pmd && entry.page % HPAGE_PMD_NR !== 0;
-      if (entry.page >= to && !isWhole) break;
+      if (entry.page >= to) break;
       const isAdjacent = found > 0 && regions[2 * found - 1] === entry.page;
-      const isFull = (maxPages > 0 && pages >= maxPages) || (!isAdjacent && 2 * found === regions.length);
-      if (isFull && !isWhole) {
+      if ((maxPages > 0 && pages === maxPages) || (!isAdjacent && 2 * found === regions.length)) {
         request.walkEnd = entry.page;
         break;
       }
       if (!isAdjacent) regions[2 * found++] = entry.page;
       regions[2 * found - 1] = entry.page + 1;
-      if (entry.page >= to) request.walkEnd = entry.page + 1;
       pages++;
     }
     return found;

@@ -94,8 +94,8 @@ export type PieceRecipe =
     }
   /** A PMD entry on a folio of its size, if there is one. */
   | { readonly type: "pmd"; readonly folio: number }
-  /** A page table full of PTEs that jump between frames. */
-  | { readonly type: "scatter"; readonly first: number; readonly stride: number }
+  /** A page table full of PTEs that jump between frames, the first few of them swapped out. */
+  | { readonly type: "scatter"; readonly first: number; readonly stride: number; readonly swapped: number }
   | {
       readonly type: "swap";
       readonly swapType: number;
@@ -223,16 +223,18 @@ function addPiece(vma: SmallVma, piece: PieceRecipe, page: number, ground: Groun
       const huge = ground.folios.filter(({ order }) => order === 9);
       if (huge.length === 0) return page;
       const firstFrame = huge[piece.folio % huge.length].head;
-      const start = continuesInto(vma, pageTable, firstFrame) ? pageTable + PMD_PAGES : pageTable;
       for (let i = 0; i < PMD_PAGES; i++) {
-        addEntry(vma, { page: start + i, frame: firstFrame + i, pmd: true, firstFrame });
+        addEntry(vma, { page: pageTable + i, frame: firstFrame + i, pmd: true, firstFrame });
       }
-      return start + PMD_PAGES;
+      return pageTable + PMD_PAGES;
     }
     case "scatter": {
       const frames = [...ground.folioOfFrame.keys()].filter((frame) => isPteMappable(ground, frame));
       if (frames.length === 0) return page;
-      for (let i = 0; i < PMD_PAGES; i++) {
+      for (let i = 0; i < piece.swapped; i++) {
+        vma.swap.push({ page: pageTable + i, type: 1, offset: 100 + 3 * i, file: false });
+      }
+      for (let i = piece.swapped; i < PMD_PAGES; i++) {
         addPte(vma, pageTable + i, frames[(piece.first + i * piece.stride) % frames.length]);
       }
       return pageTable + PMD_PAGES;
@@ -248,15 +250,6 @@ function addPiece(vma: SmallVma, piece: PieceRecipe, page: number, ground: Groun
       for (let i = 0; i < piece.pages; i++) addPte(vma, page + i, ground.frameCount + 1 + piece.above + i);
       return page + piece.pages;
   }
-}
-
-/**
- * The page before maps the huge page's first frame too, or its second: a run of equal or descending frames then takes the
- * first page from the huge entry (pagemap-reader.test.ts has it as a test that fails). Random machines leave it out.
- */
-function continuesInto({ entries }: SmallVma, page: number, frame: number): boolean {
-  const before = entries.at(-1);
-  return before?.page === page - 1 && (before.frame === frame || before.frame === frame + 1);
 }
 
 function isPteMappable({ folioOfFrame }: Ground, frame: number): boolean {
@@ -419,6 +412,7 @@ const pieceRecipe: fc.Arbitrary<PieceRecipe> = fc.oneof(
       type: fc.constant("scatter" as const),
       first: fc.nat(600),
       stride: fc.constantFrom(3, 7, 17, 1),
+      swapped: fc.constantFrom(0, 0, 5),
     }),
   },
   {

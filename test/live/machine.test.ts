@@ -13,9 +13,9 @@ import { type CaptureReport, reportOnCapture } from "../../src/study/index.ts";
 import { skipAlways } from "../full-run.ts";
 import { captured, reported, touchedVmas, withCapture } from "./captured.ts";
 import { framesOf, kpagecount, rollup, rollupText, smapsOf } from "./kernel-view.ts";
-import { type Target, endTargets, targetProgram } from "./target.ts";
+import { type Target, type TargetProgram, endTargets, targetProgram } from "./target.ts";
 
-const CAPTURES_MAX = 4;
+const CAPTURES_MAX = 6;
 const DISAGREEMENT_MAX = 0.02;
 const KPF_SLAB = 1 << 7;
 
@@ -42,17 +42,22 @@ let seen: Seen | undefined;
 async function lookAtMachine(ctx: TestContext): Promise<Seen> {
   if (seen !== undefined) return seen;
   const program = targetProgram(ctx);
+  seen = await program.withMachine(async () => captureMachine(program));
+  return seen;
+}
+
+async function captureMachine(program: TargetProgram): Promise<Seen> {
   const still = program.start();
   await still.askAll("map a anon 100", "write a 0 100");
   const busy = program.start();
   await busy.askAll("map around anon 2000", "write around 0 2000", "busy fork");
-  for (let tried = 0; tried < CAPTURES_MAX; tried++) {
+  for (let tried = 1; ; tried++) {
     const slab = slabFrames();
-    seen = await withCapture({ checkEveryFrame: true }, async (capture) => look(capture, still, slab));
-    if (seen.disagreement < DISAGREEMENT_MAX && seen.slabAsAnon.length === 0) break;
+    const found = await withCapture({ checkEveryFrame: true }, async (capture) => look(capture, still, slab));
+    if (tried < CAPTURES_MAX && (found.disagreement >= DISAGREEMENT_MAX || found.slabAsAnon.length > 0)) continue;
+    busy.kill();
+    return found;
   }
-  busy.kill();
-  return seen!;
 }
 
 async function look(capture: LiveCapture, still: Target, slabBefore: ReadonlySet<number>): Promise<Seen> {

@@ -149,15 +149,20 @@ async function oddOnes(program: TargetProgram): Promise<Target> {
 
 /** Four hugetlb pages of a parent, three of them shared with a child; undefined if the machine gives fewer. */
 export async function startHugetlb(program: TargetProgram): Promise<readonly [Target, Target] | undefined> {
-  return program.withSwitch(`${HUGETLB_FOLDER}/nr_hugepages`, "+4", async () => {
-    // Not the difference: pages that ended processes still hold are counted as new ones, and are not free.
-    if (Number(readFileSync(`${HUGETLB_FOLDER}/free_hugepages`, "utf8")) < 4) return undefined;
+  // Pages that others took with them when the number went back are surplus, and are made good first.
+  const surplus = readCount("surplus_hugepages");
+  return program.withSwitch("/proc/sys/vm/nr_hugepages", `+${surplus + 4}`, async () => {
+    if (readCount("free_hugepages") < 4) return undefined;
     const parent = program.start();
     await parent.askAll("map tlb hugetlb 2048", "write tlb 0 4 512");
     const child = await parent.fork();
     await child.ask("unmap tlb 0 512");
     return [parent, child] as const;
   });
+}
+
+function readCount(name: string): number {
+  return Number(readFileSync(`${HUGETLB_FOLDER}/${name}`, "utf8"));
 }
 
 /** Area "same": 40 pages merged by KSM, of which four are copied again; undefined if nothing is merged in time. */

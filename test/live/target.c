@@ -15,7 +15,8 @@
  *     fork | share | zombie | busy fork|map|spawn | where NAME | exit
  *
  * "target keep PATH VALUE" holds a switch of the machine at VALUE ("+N": that much more) until stdin ends, however its
- * parent ended, and then puts back what it found. The lock on PATH keeps others who do the same waiting.
+ * parent ended, and then puts back what it found. The lock on PATH keeps others who do the same waiting. "target lock
+ * PATH" holds such a lock alone.
  * "target nap" ends soon by itself. "target again" executes itself without pause: always the same pid, never the same
  * address space for long.
  */
@@ -359,8 +360,18 @@ static int keep_switch(const char *path, const char *wanted) {
   return changes && pwrite(fd, before, strlen(before), 0) < 0 ? 1 : 0;
 }
 
+static int hold_lock(const char *path) {
+  char line[LINE_MAX_BYTES];
+  int fd = open(path, O_RDONLY);
+  if (fd < 0 || flock(fd, LOCK_EX) != 0) say("error %s\n", strerror(errno));
+  else say("ok\n");
+  while (read_line(0, line)) continue;
+  return 0;
+}
+
 int main(int count, char **words) {
   static char line[LINE_MAX_BYTES];
+  if (count == 3 && strcmp(words[1], "lock") == 0) return hold_lock(words[2]);
   if (count == 4 && strcmp(words[1], "keep") == 0) return keep_switch(words[2], words[3]);
   if (count == 2 && strcmp(words[1], "nap") == 0) return usleep(10 * NAP_US);
   prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -26,6 +26,7 @@ export const MADV_COLLAPSE = 25;
 export const MADV_GUARD_INSTALL = 102;
 export const PROT_READ = 1;
 
+const SOURCE_PATH = fileURLToPath(new URL("target.c", import.meta.url));
 const THP_FOLDER = "/sys/kernel/mm/transparent_hugepage";
 
 /** The compiled program, in a folder that goes away with it. */
@@ -46,8 +47,9 @@ export class TargetProgram {
     const gcc = requireCommand(ctx, "gcc");
     const program = new TargetProgram(mkdtempSync(join(tmpdir(), "foliometer-live-")));
     chmodSync(program.folder, 0o755);
-    const source = fileURLToPath(new URL("target.c", import.meta.url));
-    const { status, stderr } = spawnSync(gcc, ["-O1", "-static", "-o", program.path, source], { encoding: "utf8" });
+    const { status, stderr } = spawnSync(gcc, ["-O1", "-static", "-o", program.path, SOURCE_PATH], {
+      encoding: "utf8",
+    });
     if (status !== 0) throw new Error(`target.c does not compile: ${stderr}`);
     return program;
   }
@@ -70,12 +72,24 @@ export class TargetProgram {
     value: string,
     body: (found: { readonly before: string; readonly during: string }) => Promise<T>,
   ): Promise<T> {
-    const child = spawn(this.path, ["keep", path, value], { stdio: ["pipe", "pipe", "inherit"], detached: true });
+    return this.withKeeper(["keep", path, value], async ([before = "", during = ""]) => body({ before, during }));
+  }
+
+  /**
+   * Runs `body` while no other test that asks for this runs: those that look at the whole machine, and those that fill
+   * and free so much memory that such a look would see little else.
+   */
+  async withMachine<T>(body: () => Promise<T>): Promise<T> {
+    return this.withKeeper(["lock", SOURCE_PATH], body);
+  }
+
+  /** Runs `body` between a keeper's answer and its end, which gives back what it keeps. */
+  private async withKeeper<T>(args: readonly string[], body: (answer: readonly string[]) => Promise<T>): Promise<T> {
+    // In a process group of its own: an interrupted run ends its input, and only that ends the keeper.
+    const child = spawn(this.path, args, { stdio: ["pipe", "pipe", "inherit"], detached: true });
     const keeper = new Target(child);
-    // The end of its input lets the keeper put the switch back.
-    const [before = "", during = ""] = await keeper.answer();
-    const outcome = await body({ before, during }).finally(() => child.stdin.end());
-    if ((await keeper.ended) !== 0) throw new Error(`${path} could not be put back as it was`);
+    const outcome = await body(await keeper.answer()).finally(() => child.stdin.end());
+    if ((await keeper.ended) !== 0) throw new Error(`target ${args.join(" ")}: what it kept could not be put back`);
     return outcome;
   }
 
