@@ -5,10 +5,10 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { CaptureFacts } from "../src/capture/capture-facts.ts";
-import { finishParts, partName, writeFacts } from "../src/capture/capture-files.ts";
+import { finishParts, writeFacts } from "../src/capture/capture-files.ts";
 import type { CapturedProcess } from "../src/capture/capture.ts";
 import type { Manifest } from "../src/capture/manifest.ts";
-import { MappingPart } from "../src/capture/mapping-part.ts";
+import { MappingPart, partName } from "../src/capture/mapping-part.ts";
 import { SmapsColumns } from "../src/capture/smaps-columns.ts";
 import { RUN_EXCLUSIVE, RUN_LEVEL_SHIFT, RUN_PRESENT, RUN_SWAP, RunBlocks } from "../src/capture/run-blocks.ts";
 import {

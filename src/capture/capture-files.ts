@@ -15,14 +15,9 @@ import {
   measureFile,
 } from "./manifest.ts";
 import { writeMappingFooter } from "./mapping-file.ts";
-import type { StoredGroup } from "./mapping-part.ts";
+import { type StoredGroup, partName } from "./mapping-part.ts";
 import { MAPPINGS_TABLE } from "./table-schema.ts";
 import { writeTables } from "./write-tables.ts";
-
-/** The file name of a thread's runs. */
-export function partName(thread: number): string {
-  return `${MAPPINGS_TABLE.name}-${thread}.parquet`;
-}
 
 /** Writes the footers of the mappings parts and measures their files. */
 export function finishParts(directory: string, groupsOfParts: readonly (readonly StoredGroup[])[]): ManifestFile[] {

@@ -7,13 +7,14 @@
  */
 import { closeSync, openSync } from "node:fs";
 import os from "node:os";
-import { FolioColumns, type FolioKind, HPAGE_PMD_NR, PAGE_SIZE_BYTES } from "../kernel/index.ts";
+import { FolioColumns, type FolioKind, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import type { Agreement, Capture, Machine, ReadingCost } from "./capture.ts";
 import { readFolioCgroups } from "./folio-cgroups.ts";
 import { findOutCounting } from "./counting-evidence.ts";
 import { addEvents, countMappedPages } from "./folio-events.ts";
 import type { FoundFolios, SmallFrameRuns } from "./folio-scan.ts";
 import { type FrameDifference, type FrameTable, createDifference, indexFolios, sumDifferences } from "./frame-table.ts";
+import { windowsOf } from "./frame-windows.ts";
 import { type SystemCalls, loadSystemCalls } from "./ioctl.ts";
 import { findFrameCount, readMachine, readMeminfo } from "./machine.ts";
 import { checkMapcounts } from "./mapcount-check.ts";
@@ -295,29 +296,6 @@ async function scanFolios(
     "folios",
   );
   return replies.map(({ found }) => found);
-}
-
-/** Stretches of mapped blocks as (first frame, frames), in as many equal ascending shares as there are threads. */
-export function windowsOf(blockMapped: Uint8Array, frameCount: number, shares: number): Float64Array[] {
-  const mapped = blockMapped.reduce((sum, is) => sum + is, 0);
-  const target = Math.max(1, Math.ceil(mapped / shares));
-  const windows: number[][] = Array.from({ length: shares }, () => []);
-  let share = 0;
-  let taken = 0;
-  for (let block = 0; block < blockMapped.length; block++) {
-    if (blockMapped[block] === 0) continue;
-    if (taken >= target && share < shares - 1) {
-      share++;
-      taken = 0;
-    }
-    const list = windows[share];
-    const start = block * HPAGE_PMD_NR;
-    const count = Math.min(HPAGE_PMD_NR, frameCount - start);
-    if (list.length > 0 && list[list.length - 2] + list[list.length - 1] === start) list[list.length - 1] += count;
-    else list.push(start, count);
-    taken++;
-  }
-  return windows.map((list) => Float64Array.from(list));
 }
 
 interface CollectedFolios {

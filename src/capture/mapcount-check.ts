@@ -6,25 +6,16 @@
  * shown; where every frame was compared and the kernel counts more, someone mapped the frame who was not read (refused,
  * or not selected), and the kernel's count is believed.
  */
-import { closeSync, openSync, readSync } from "node:fs";
-import {
-  type FolioColumns,
-  HPAGE_PMD_NR,
-  KIND_HUGETLB,
-  KIND_UNCOUNTED,
-  averageOfMappedPages,
-  formatProcRefusal,
-  procRefusal,
-} from "../kernel/index.ts";
+import { closeSync, openSync } from "node:fs";
+import { type FolioColumns, KIND_HUGETLB, formatProcRefusal, procRefusal } from "../kernel/index.ts";
 import type { Agreement, Machine } from "./capture.ts";
 import { FRAME_DISAGREES, FRAME_KIND_MASK, FRAME_LARGE, type FrameTable, folioOfFrame } from "./frame-table.ts";
+import { windowsOf } from "./frame-windows.ts";
+import { type FoundCounts, KernelCounts, expectedCount } from "./mapcount-compare.ts";
 import type { Readers } from "./readers.ts";
 
 /** Blocks of 512 frames compared by default. */
 const SAMPLE_BLOCKS = 64;
-const BUFFER_FRAMES = 16_384;
-/** Mapped frames closer than this are read in one piece. */
-const GAP_FRAMES = 128;
 
 /** What to compare. */
 export interface CheckOptions {
@@ -48,17 +39,23 @@ export async function checkMapcounts(options: CheckOptions): Promise<{ agreement
     return { agreement: { ...NOTHING_CHECKED, refusal: formatProcRefusal(refusal) }, bytesRead: 0 };
   }
   try {
+    const found = foundCounts(options);
+    const { frames, threads } = options;
+    const blocks = options.everyFrame ? frames.blockMapped : sampleBlocks(frames.blockMapped);
+    const shares = windowsOf(blocks, frames.frameCount, threads.count);
+    const compared = await threads.askAll(
+      (index) => ({ type: "compare", fd, found, windows: shares[index] }),
+      "compared",
+    );
+    const differing = compared.flatMap((share) => share.differing);
     const reader = new KernelCounts(fd);
-    const expected = expectedCounts(options);
-    const blocks = options.everyFrame ? undefined : sampleBlocks(options.frames.blockMapped);
-    const compared = compareOnce(options, reader, expected, blocks);
-    const settled = await compareAgain(options, reader, expected, compared.differing);
+    const settled = await compareAgain(options, reader, found, differing);
     return {
-      bytesRead: reader.bytesRead,
+      bytesRead: compared.reduce((sum, share) => sum + share.bytesRead, reader.bytesRead),
       agreement: {
-        framesChecked: compared.checked,
+        framesChecked: compared.reduce((sum, share) => sum + share.checked, 0),
         everyFrame: options.everyFrame,
-        differedFirst: compared.differing.length,
+        differedFirst: differing.length,
         ...settled,
         refusal: null,
       },
@@ -70,38 +67,11 @@ export async function checkMapcounts(options: CheckOptions): Promise<{ agreement
 
 const NOTHING_CHECKED = { framesChecked: 0, everyFrame: false, differedFirst: 0, differAfter: 0, kernelCountsMore: 0 };
 
-/** Reads kpagecount in pieces. */
-class KernelCounts {
-  readonly words = new Int32Array(BUFFER_FRAMES * 2);
-  private readonly bytes = new Uint8Array(this.words.buffer);
-  private readonly fd: number;
-  bytesRead = 0;
-
-  constructor(fd: number) {
-    this.fd = fd;
-  }
-
-  /** Low words of counts of frames [pfn, pfn + count) at even indexes of `words`; returns how many were read. */
-  read(pfn: number, count: number): number {
-    const got = readSync(this.fd, this.bytes, 0, count * 8, pfn * 8);
-    this.bytesRead += got;
-    return got >>> 3;
-  }
-
-  one(pfn: number): number {
-    return this.read(pfn, 1) === 1 ? this.words[0] : 0;
-  }
-}
-
-/** What the kernel should print for a frame, from what was found. */
-function expectedCounts({ frames, folios, machine }: CheckOptions): (pfn: number) => number {
-  const { mapcount, kind, blockFirstFolio } = frames;
-  if (machine.mapcountConfig !== "nopage") return (pfn) => mapcount[pfn];
-  return (pfn) => {
-    if ((kind[pfn] & FRAME_LARGE) === 0 || (kind[pfn] & FRAME_KIND_MASK) === KIND_HUGETLB) return mapcount[pfn];
-    const row = folioOfFrame(blockFirstFolio, folios.headPfn, folios.count, pfn);
-    return row < 0 ? mapcount[pfn] : averageOfMappedPages(folios.mappedPages[row], folios.order[row]);
-  };
+function foundCounts({ frames, folios, machine }: CheckOptions): FoundCounts {
+  const { frameCount, mapcount, kind, blockFirstFolio } = frames;
+  if (machine.mapcountConfig !== "nopage") return { frameCount, mapcount, kind, averages: undefined };
+  const { headPfn, order, mappedPages, count: folioCount } = folios;
+  return { frameCount, mapcount, kind, averages: { blockFirstFolio, headPfn, order, mappedPages, folioCount } };
 }
 
 /** Evenly spread mapped blocks, from a random start. */
@@ -114,48 +84,10 @@ function sampleBlocks(blockMapped: Uint8Array): Uint8Array {
   return chosen;
 }
 
-function compareOnce(
-  { frames }: CheckOptions,
-  reader: KernelCounts,
-  expected: (pfn: number) => number,
-  blocks: Uint8Array | undefined,
-): { checked: number; differing: number[] } {
-  const { mapcount, kind, frameCount } = frames;
-  const wanted = (pfn: number): boolean =>
-    // Pages of a large folio that only others map matter too: its sharing is asked as a whole.
-    (mapcount[pfn] !== 0 || (kind[pfn] & FRAME_LARGE) !== 0) &&
-    (kind[pfn] & FRAME_KIND_MASK) !== KIND_UNCOUNTED &&
-    (blocks === undefined || blocks[pfn >>> 9] === 1);
-  const differing: number[] = [];
-  let checked = 0;
-  for (let pfn = 0; pfn < frameCount;) {
-    if ((blocks ?? frames.blockMapped)[pfn >>> 9] === 0) {
-      pfn = ((pfn >>> 9) + 1) * HPAGE_PMD_NR;
-      continue;
-    }
-    if (!wanted(pfn)) {
-      pfn++;
-      continue;
-    }
-    let end = pfn + 1;
-    for (let next = end; next < frameCount && next - end < GAP_FRAMES && next - pfn < BUFFER_FRAMES; next++) {
-      if (wanted(next)) end = next + 1;
-    }
-    const got = reader.read(pfn, end - pfn);
-    for (let i = 0; i < got; i++) {
-      if (!wanted(pfn + i)) continue;
-      checked++;
-      if (reader.words[2 * i] !== expected(pfn + i)) differing.push(pfn + i);
-    }
-    pfn = end;
-  }
-  return { checked, differing };
-}
-
 async function compareAgain(
   options: CheckOptions,
   reader: KernelCounts,
-  expected: (pfn: number) => number,
+  found: FoundCounts,
   differing: readonly number[],
 ): Promise<{ differAfter: number; kernelCountsMore: number }> {
   if (differing.length === 0) return { differAfter: 0, kernelCountsMore: 0 };
@@ -172,10 +104,11 @@ async function compareAgain(
     const gone = replies.reduce((sum, { before, after }) => sum + before[index] - after[index], 0);
     frames.mapcount[pfn] = Math.max(0, frames.mapcount[pfn] - gone);
     const kernel = reader.one(pfn);
-    if (kernel === expected(pfn)) continue;
+    const expected = expectedCount(found, pfn);
+    if (kernel === expected) continue;
     differAfter++;
     frames.kind[pfn] |= FRAME_DISAGREES;
-    if (kernel <= expected(pfn)) continue;
+    if (kernel <= expected) continue;
     kernelCountsMore++;
     if (options.everyFrame) believeKernel(options, pfn, kernel);
   }

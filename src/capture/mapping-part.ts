@@ -26,6 +26,9 @@ export const MAPPING_COLUMNS: readonly MappingColumn[] = [
   { name: "bits", at: BITS_AT, bytes: 4 },
 ];
 
+/** The table's name, in its schema and at the head of its files' names. */
+export const MAPPINGS_TABLE_NAME = "mappings";
+
 /** A row group: its rows and, for each column, where the chunk (with its page header) and its values begin. */
 export interface StoredGroup {
   readonly path: string;
@@ -152,4 +155,9 @@ function pushVarint(out: number[], value: number): void {
     rest = Math.floor(rest / 128);
   }
   out.push(rest);
+}
+
+/** The file name of a thread's runs. */
+export function partName(thread: number): string {
+  return `${MAPPINGS_TABLE_NAME}-${thread}.parquet`;
 }

@@ -8,7 +8,8 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { type ExpandedEntry, expandRuns } from "../../test/figures/expanded-runs.ts";
 import { publishMachine, smallPlan } from "../../test/figures/fake-capture.ts";
 import { FakeSystemCalls, WordFiles, rawEntries } from "../../test/figures/fake-proc.ts";
-import { type SmallProcess, buildMachine, machineRecipes } from "../../test/figures/small-machine.ts";
+import { machineRecipes } from "../../test/figures/machine-recipes.ts";
+import { type SmallProcess, buildMachine } from "../../test/figures/small-machine.ts";
 import { LEVEL_PMD, LEVEL_PTE, LEVEL_UNKNOWN } from "../kernel/index.ts";
 import { createDifference, sumDifferences } from "./frame-table.ts";
 import { PagemapReader } from "./pagemap-reader.ts";
@@ -351,6 +352,17 @@ describe("huge entries", () => {
     const process = oneVma(512, 512 + 3 * HOLE, { entries: [pte(page - 2, 9), ...huge(page, 1024)] });
     const calls = new FakeSystemCalls();
     expect(linesOf(read([process], { calls }).readAll())).toBe(linesOf(expectedEntries([process])));
+  });
+
+  // One that begins inside a page table, where the one before stopped early, ends inside another.
+  test("a scan ends with a page table, so that its end is in no huge mapping", () => {
+    const page = 512 + HOLE;
+    // More than a call finds, with a hole between, in any window of two page tables or more.
+    const stretches = [600, 1124].map((at) => ptes(300, (i) => pte(page + at + i, at + 2 * i)));
+    const process = oneVma(512, 512 + 3 * HOLE, { entries: stretches.flat() });
+    const calls = new FakeSystemCalls();
+    expect(linesOf(read([process], { calls }).readAll())).toBe(linesOf(expectedEntries([process])));
+    expect(calls.ends.filter((end) => end % 512 !== 0)).toEqual([]);
   });
 
   test.each([0, 1])("a huge mapping keeps its first page, though the page before maps its frame %d", (index) => {

@@ -189,7 +189,8 @@ export class PagemapReader {
       request.anyOf = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
       request.maxPages = SCAN_PAGES;
       request.from = page;
-      request.to = Math.min(end, page + window);
+      // A call ends with a page table, so that it cannot end inside a huge mapping.
+      request.to = Math.min(end, Math.floor((page + window) / HPAGE_PMD_NR) * HPAGE_PMD_NR);
       const started = performance.now();
       const found = calls.scan(request);
       const elapsed = performance.now() - started;

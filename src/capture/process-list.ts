@@ -67,22 +67,30 @@ export function openProcess(
 }
 
 /**
- * Whether the process is still in the address space whose VMAs were read; false also when it has ended. A child of vfork
- * is in its parent's until it executes, and that one lives on: read as the child's own, it would count twice. The
- * stack's start, which lies in the VMA [stack] and is random for every execution, tells them apart. True where the kernel
- * does not show it.
+ * Whether the process is still in the address space whose VMAs were read; false also when it has ended or is about to
+ * execute. A child of vfork is in its parent's until it executes, and that one lives on: read as the child's own, it
+ * would count twice. The stack's start, which lies in the VMA [stack] and is random for every execution, tells them
+ * apart. undefined where nothing tells: the kernel does not show it, or no VMA is the stack.
  */
-export function isStillIn({ pid, vmas }: OpenedProcess): boolean {
+export function isStillIn({ pid, vmas }: OpenedProcess): boolean | undefined {
   // An address space without a VMA is one whose end has begun.
   const stat = vmas.length === 0 ? undefined : readStat(pid);
   if (stat === undefined || stat.vsize === 0) return false;
+  if (stat.startCode === START_CODE_NOT_SHOWN) return undefined;
+  // In the middle of execve the stack has no start yet.
+  if (stat.startStack === 0) return false;
   const stack = vmas.find(({ name }) => name === "[stack]");
-  if (stack === undefined || stat.stackPage === 0) return true;
-  return stack.startPage <= stat.stackPage && stat.stackPage <= stack.endPage;
+  const page = Math.floor(stat.startStack / PAGE_SIZE_BYTES);
+  return stack === undefined ? undefined : stack.startPage <= page && page <= stack.endPage;
 }
 
-/** Fields 23 and 28 of /proc/PID/stat; undefined for a process that is gone. */
-function readStat(pid: number): { readonly vsize: number; readonly stackPage: number } | undefined {
+/** What /proc/PID/stat prints for the code's start to those who may not see addresses; the others are 0 then. */
+const START_CODE_NOT_SHOWN = 1;
+
+/** Fields 23, 26 and 28 of /proc/PID/stat; undefined for a process that is gone. */
+function readStat(
+  pid: number,
+): { readonly vsize: number; readonly startCode: number; readonly startStack: number } | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, "latin1");
@@ -91,7 +99,8 @@ function readStat(pid: number): { readonly vsize: number; readonly stackPage: nu
   }
   // The name may hold anything, spaces and parentheses too; behind its last one stands field 3.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { vsize: Number(fields[23 - 3]), stackPage: Math.floor(Number(fields[28 - 3]) / PAGE_SIZE_BYTES) };
+  const field = (number: number): number => Number(fields[number - 3]);
+  return { vsize: field(23), startCode: field(26), startStack: field(28) };
 }
 
 function readStatus(directory: string): ProcessStatus | undefined {

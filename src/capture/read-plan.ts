@@ -13,10 +13,10 @@ const ITEM_PAGES = 1_048_576;
 /** Address space of an item inside one VMA of more than 256 GiB: 64 GiB. */
 const SPARSE_ITEM_PAGES = 16_777_216;
 const SPARSE_VMA_PAGES = 67_108_864;
-/** VMAs of one capture. 64 processes at the kernel's limit of 65,530; memory is used only for those there are. */
-export const VMAS_MAX = 4_194_304;
-/** Items of one capture: 4 PiB of address space. */
-const ITEMS_MAX = 1_048_576;
+/** VMAs of one capture: 16 processes at the kernel's limit of 65,530. Memory is used only for those there are. */
+export const VMAS_MAX = 1_048_576;
+/** Items of one capture: 1 PiB of address space. */
+const ITEMS_MAX = 262_144;
 
 export const ITEM_PENDING = 0;
 export const ITEM_DONE = 1;

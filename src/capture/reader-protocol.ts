@@ -5,6 +5,7 @@ import type { FrameDifference } from "./frame-table.ts";
 import type { FoundFolios } from "./folio-scan.ts";
 import type { LoadTables, LoadedRuns } from "./load-runs.ts";
 import type { StoredGroup } from "./mapping-part.ts";
+import type { CompareRequest, CompareResult } from "./mapcount-compare.ts";
 import type { ReaderTotals } from "./pagemap-reader.ts";
 import type { ReadPlan } from "./read-plan.ts";
 import type { RereadRequest, RereadResult } from "./reread-frames.ts";
@@ -42,6 +43,7 @@ export type ReaderRequest =
       readonly ksmBitMeansKsm: boolean;
       readonly wantSmall: boolean;
     }
+  | ({ readonly type: "compare" } & CompareRequest)
   | ({ readonly type: "reread" } & RereadRequest)
   | { readonly type: "events"; readonly tables: PassTables }
   | {
@@ -57,6 +59,7 @@ export type ReaderReply =
   | ({ readonly type: "loaded" } & LoadedRuns)
   | { readonly type: "countedEnded" }
   | { readonly type: "folios"; readonly found: FoundFolios }
+  | ({ readonly type: "compared" } & CompareResult)
   | ({ readonly type: "reread" } & RereadResult)
   | { readonly type: "events"; readonly events: Int32Array }
   | { readonly type: "histograms"; readonly histograms: Histograms }

@@ -8,6 +8,7 @@
 import { FolioScanner } from "./folio-scan.ts";
 import { loadSystemCalls } from "./ioctl.ts";
 import { loadRuns } from "./load-runs.ts";
+import { compareWindows } from "./mapcount-compare.ts";
 import { MappingPart, StoredGroups } from "./mapping-part.ts";
 import { PagemapReader } from "./pagemap-reader.ts";
 import { finishItem, takeItem } from "./read-plan.ts";
@@ -47,6 +48,8 @@ export class ReaderSession {
         for (let i = 0; i < request.windows.length; i += 2) scanner.scan(request.windows[i], request.windows[i + 1]);
         return { type: "folios", found: scanner.found };
       }
+      case "compare":
+        return { type: "compared", ...compareWindows(request) };
       case "reread":
         return { type: "reread", ...rereadFrames(this.runs, request) };
       case "events":

@@ -10,12 +10,12 @@ import { join } from "node:path";
 import { FolioColumns, type FolioKind, HPAGE_PMD_NR, PAGE_SIZE_BYTES, procRefusal } from "../kernel/index.ts";
 import { BadCapture } from "./bad-capture.ts";
 import { type CaptureFacts, type SmallFrames, sortSmall } from "./capture-facts.ts";
-import { finishParts, partName, writeFacts } from "./capture-files.ts";
+import { finishParts, writeFacts } from "./capture-files.ts";
 import type { CapturedProcess } from "./capture.ts";
 import { FramePermutation } from "./frame-permutation.ts";
 import { type LoadTables, describeProblem } from "./load-runs.ts";
 import type { Manifest } from "./manifest.ts";
-import { MappingPart, type StoredGroup, StoredGroups } from "./mapping-part.ts";
+import { MappingPart, type StoredGroup, StoredGroups, partName } from "./mapping-part.ts";
 import { PartialDirectory } from "./partial-directory.ts";
 import { Pseudonyms, redactionKey } from "./pseudonyms.ts";
 import {

@@ -75,17 +75,18 @@ export class Roster {
 
   /** Opens a process again while it executes another program under the reader. */
   private addPid(pid: number): void {
-    for (let tries = OPEN_TRIES; ; tries--) {
+    for (let triesLeft = OPEN_TRIES - 1; ; triesLeft--) {
       const opened = openProcess(pid, this.choice.wanted);
       if (opened === undefined) return;
       const sharer = opened.refusal === null ? this.findSharer(opened) : undefined;
-      const settled = opened.refusal !== null || isStillIn(opened);
-      if (settled) {
+      // After the sharer is known: whoever executed before that shares nothing any more.
+      const still = opened.refusal !== null || isStillIn(opened);
+      if (still === true || (still === undefined && triesLeft === 0)) {
         this.add(opened, sharer);
         return;
       }
       closeSync(opened.pagemapFd);
-      if (tries > 1) continue;
+      if (triesLeft > 0) continue;
       const nowhere = { mm: -1, firstVma: 0, endVma: 0 };
       this.processes.push(describeProcess(opened, { state: "ended", ...nowhere }, this.userNameOf));
       return;

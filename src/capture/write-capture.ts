@@ -5,12 +5,10 @@
  * a capture (partial-directory.ts). The capture in memory is handed back, so that a report need not read it again.
  */
 import { join } from "node:path";
-import { factsOf } from "./capture-facts.ts";
-import { finishParts, partName, writeFacts } from "./capture-files.ts";
 import { type LiveCapture, type LiveCaptureOptions, captureLive } from "./live-capture.ts";
 import type { Manifest } from "./manifest.ts";
+import { partName } from "./mapping-part.ts";
 import { PartialDirectory } from "./partial-directory.ts";
-import { redactInto } from "./redact.ts";
 import { SmapsColumns } from "./smaps-columns.ts";
 import { collectSmaps } from "./smaps-facts.ts";
 
@@ -43,11 +41,14 @@ export async function writeCapture(directory: string, options: WriteCaptureOptio
   let redacted: PartialDirectory | undefined;
   let capture: LiveCapture | undefined;
   try {
-    capture = await captureLive({
+    const capturing = captureLive({
       ...reading,
       keepMappings: true,
       mappingsPath: (thread) => join(partial.path, partName(thread)),
     });
+    const writer = loadWriter();
+    capture = await capturing;
+    const { factsOf, finishParts, writeFacts, redactInto } = await writer;
     const smaps = withSmaps ? collectSmaps(capture) : new SmapsColumns(0);
     options.signal?.throwIfAborted();
     const parts = finishParts(partial.path, await capture.finishMappings());
@@ -75,4 +76,14 @@ export async function writeCapture(directory: string, options: WriteCaptureOptio
     await capture?.close();
     throw error;
   }
+}
+
+/** Parquet and validation are loaded while page tables are read: most of that is waiting for the other readers. */
+async function loadWriter() {
+  const [{ factsOf }, { finishParts, writeFacts }, { redactInto }] = await Promise.all([
+    import("./capture-facts.ts"),
+    import("./capture-files.ts"),
+    import("./redact.ts"),
+  ]);
+  return { factsOf, finishParts, writeFacts, redactInto };
 }

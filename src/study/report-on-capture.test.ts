@@ -16,10 +16,11 @@ import {
 import {
   type MachineRecipe,
   type PieceRecipe,
-  buildMachine,
-  framesOf,
+  machineOf,
   machineRecipes,
-} from "../../test/figures/small-machine.ts";
+  mapPages,
+} from "../../test/figures/machine-recipes.ts";
+import { buildMachine, framesOf } from "../../test/figures/small-machine.ts";
 import type { Capture } from "../capture/index.ts";
 import * as figures from "../figures/index.ts";
 import { procRefusal } from "../kernel/index.ts";
@@ -256,39 +257,10 @@ test("random small machines hold what these properties are about", async () => {
   await Promise.resolve();
 });
 
-/** A machine of one process, or of several alike, with one VMA. */
-function machineOf(
-  folios: readonly Partial<MachineRecipe["folios"][number]>[],
-  pieces: readonly PieceRecipe[],
-  rest: Partial<MachineRecipe> & { readonly likes?: number } = {},
-): MachineRecipe {
-  const { likes = 0, ...machine } = rest;
-  const first = { like: null, base: 512, ended: false, vmas: [{ gap: 0, shared: false, pieces }] };
-  return {
-    config: "page",
-    slack: 0,
-    folios: folios.map((folio) => ({
-      gap: 0,
-      order: 0,
-      kind: "anon",
-      owner2: false,
-      ofFile: false,
-      historyBit: false,
-      ...folio,
-    })),
-    processes: [first, ...Array.from({ length: likes }, () => ({ ...first, like: 0, vmas: [] }))],
-    ...machine,
-  };
-}
-
-const map = (folio: number, pages: number, more: object = {}): PieceRecipe => {
-  return { type: "map", folio, first: 0, pages, step: 1, align: false, ...more };
-};
-
 describe("the kernel's own examples", () => {
   test("three anonymous pages in three processes print a Pss of 3 kB, not 4 (kernel-facts 9.2)", async () => {
     const { capture } = await takeCapture(
-      machineOf([{ order: 0 }, { order: 0 }, { order: 0 }], [map(0, 3)], { likes: 2 }),
+      machineOf([{ order: 0 }, { order: 0 }, { order: 0 }], [mapPages(0, 3)], { likes: 2 }),
     );
     const { processes } = await reportOnCapture(capture, SCHEMES);
     expect(processes).toHaveLength(3);
@@ -305,7 +277,7 @@ describe("the kernel's own examples", () => {
       like: null,
       base: 513,
       ended: false,
-      vmas: [{ gap: 0, shared: false, pieces: [map(0, 511, { first: 1 })] }],
+      vmas: [{ gap: 0, shared: false, pieces: [mapPages(0, 511, { first: 1 })] }],
     };
     const { capture } = await takeCapture({ ...recipe, processes: [...recipe.processes, split] });
     const [a, b] = (await reportOnCapture(capture, SCHEMES)).processes;
@@ -321,7 +293,7 @@ describe("the kernel's own examples", () => {
   });
 
   test("KSM: two pages of one process that share a frame, and a third that was written: Pss 8 kB (9.2)", async () => {
-    const pieces = [map(0, 2, { step: 0 }), map(1, 1)];
+    const pieces = [mapPages(0, 2, { step: 0 }), mapPages(1, 1)];
     const { capture } = await takeCapture(machineOf([{ kind: "ksm" }, { kind: "anon" }], pieces));
     const [process] = (await reportOnCapture(capture, SCHEMES)).processes;
     for (const { pssBytes, ussBytes } of Object.values(process.schemes)) {
@@ -332,7 +304,7 @@ describe("the kernel's own examples", () => {
 
   test("zero pages, small and huge, and device memory are in no figure, though present", async () => {
     const pieces: PieceRecipe[] = [
-      map(0, 700, { step: 0 }),
+      mapPages(0, 700, { step: 0 }),
       { type: "pmd", folio: 0 },
       { type: "device", above: 2 ** 31, pages: 3 },
       { type: "device", above: 2 ** 33, pages: 3 },
@@ -369,7 +341,7 @@ describe("what is not there", () => {
   }
 
   test("who shares an address space shows its figures, and is in no total", async () => {
-    const { capture } = await takeCapture(machineOf([{ order: 2 }], [map(0, 4)], { likes: 1 }));
+    const { capture } = await takeCapture(machineOf([{ order: 2 }], [mapPages(0, 4)], { likes: 1 }));
     const { mm, firstVma, endVma } = capture.processes[0];
     const report = await reportOnCapture(
       withProcess(capture, 1, { state: "shares-mm", mm, firstVma, endVma }),
@@ -381,7 +353,7 @@ describe("what is not there", () => {
   });
 
   test("who was refused or ended has no figures and a sentence that says why", async () => {
-    const { capture } = await takeCapture(machineOf([{ order: 2 }], [map(0, 4)], { likes: 1 }));
+    const { capture } = await takeCapture(machineOf([{ order: 2 }], [mapPages(0, 4)], { likes: 1 }));
     const refusal = procRefusal("EACCES", "/proc/101/pagemap");
     for (const change of [{ state: "ended" }, { state: "refused", refusal, mm: -1, firstVma: 0, endVma: 0 }]) {
       const report = await reportOnCapture(withProcess(capture, 1, change), SCHEMES);
@@ -392,7 +364,7 @@ describe("what is not there", () => {
   });
 
   test("a page whose frame was put to another use meanwhile is changed, and in no other figure", async () => {
-    const { machine } = await takeCapture(machineOf([{ kind: "anon" }, { kind: "file" }], [map(0, 2)]));
+    const { machine } = await takeCapture(machineOf([{ kind: "anon" }, { kind: "file" }], [mapPages(0, 2)]));
     for (const entry of machine.processes[0].vmas[0].entries) entry.file = !entry.file;
     const report = await reportOnCapture(await captureSmallMachine(machine, files, PLAIN), SCHEMES);
     expect(report.processes[0]).toMatchObject({ changedBytes: 8192, rssBytes: 0 });
@@ -402,7 +374,7 @@ describe("what is not there", () => {
   test("cgroups are told what whole folios add, largest first, and nothing where nothing is added", async () => {
     const recipe = machineOf(
       [{ order: 2 }, { order: 3 }, { order: 3, kind: "file" }, { order: 2 }],
-      [map(0, 1), map(1, 2), map(2, 1), map(3, 4)],
+      [mapPages(0, 1), mapPages(1, 2), mapPages(2, 1), mapPages(3, 4)],
     );
     const { capture } = await takeCapture(recipe);
     const groups = ["/a", "/a", "/b", "/c"];

@@ -8,7 +8,7 @@ import type { Capture, CapturedProcess } from "../../src/capture/capture.ts";
 import { addEvents, countMappedPages } from "../../src/capture/folio-events.ts";
 import { FolioScanner, type FoundFolios } from "../../src/capture/folio-scan.ts";
 import { createDifference, type FrameTable, indexFolios, sumDifferences } from "../../src/capture/frame-table.ts";
-import { windowsOf } from "../../src/capture/live-capture.ts";
+import { windowsOf } from "../../src/capture/frame-windows.ts";
 import { PagemapReader } from "../../src/capture/pagemap-reader.ts";
 import { ITEM_DONE, publishedItems, publishProcess, type ReadPlan } from "../../src/capture/read-plan.ts";
 import type { Readers } from "../../src/capture/readers.ts";

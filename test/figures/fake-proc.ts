@@ -160,7 +160,8 @@ export function writeKpageflags(fd: number, machine: Pick<SmallMachine, "folios"
 /** System calls over pagemaps of which the entries are known. */
 export class FakeSystemCalls implements SystemCalls {
   private readonly entriesOfFd = new Map<number, readonly RawEntry[]>();
-  scans = 0;
+  /** The page behind the last of each scan's range. */
+  readonly ends: number[] = [];
   /** Set to make every scan fail, as on a kernel without the call. */
   fails = false;
 
@@ -173,7 +174,7 @@ export class FakeSystemCalls implements SystemCalls {
   }
 
   scan(request: ScanRequest): number {
-    this.scans++;
+    this.ends.push(request.to);
     if (this.fails) return -EINVAL;
     const { from, to, maxPages, regions } = request;
     const entries = this.entriesOfFd.get(request.fd) ?? [];

@@ -48,9 +48,11 @@ async function lookAtMachine(ctx: TestContext): Promise<Seen> {
 
 async function captureMachine(program: TargetProgram): Promise<Seen> {
   const still = program.start();
-  await still.askAll("map a anon 100", "write a 0 100");
+  // What two processes share while one of them is being born is seen differently twice: a small part of a machine, also
+  // of one on which nothing else runs.
+  await still.askAll("map a anon 40000", "write a 0 40000");
   const busy = program.start();
-  await busy.askAll("map around anon 2000", "write around 0 2000", "busy fork");
+  await busy.askAll("map around anon 500", "write around 0 500", "busy fork");
   for (let tried = 1; ; tried++) {
     const slab = slabFrames();
     const found = await withCapture({ checkEveryFrame: true }, async (capture) => look(capture, still, slab));
@@ -106,7 +108,7 @@ test("under 2 % of mapped frames disagree with kpagecount", async (ctx) => {
   expect(report.wholeMachine).toBe(true);
   expect(report.coverage.everyFrameChecked).toBe(true);
   expect(report.coverage.checkRefusal).toBeNull();
-  expect(report.coverage.framesChecked).toBeGreaterThan(10_000);
+  expect(report.coverage.framesChecked).toBeGreaterThan(40_000);
   expect(report.coverage.framesDifferAfterSecondLook).toBeLessThanOrEqual(report.coverage.framesDiffered);
   expect(disagreement).toBeLessThan(DISAGREEMENT_MAX);
 });
@@ -123,7 +125,7 @@ test("the vdso is in Rss as a file page shared with everybody, vvar is in nothin
   expect(vdso.length).toBeGreaterThan(0);
   for (const { found, kernels, kind } of vdso) {
     expect(kind).toBe(KIND_FILE);
-    expect(kernels).toBeGreaterThan(10);
+    expect(kernels).toBeGreaterThan(2);
     // All processes that could be read map it: nearly as many as the kernel counts.
     expect(Math.abs(found - kernels)).toBeLessThanOrEqual(Math.max(10, kernels / 4));
   }
@@ -155,5 +157,5 @@ test("every process has a state, and totals are those of the processes that were
   expect(totals.rssBytes).toBe(complete.reduce((sum, { rssBytes }) => sum + rssBytes, 0));
   expect(new Set(processes.map(({ pid }) => pid)).size).toBe(processes.length);
   expect(ended.every(({ rssBytes, refusal }) => rssBytes === 0 && refusal !== null)).toBe(true);
-  expect(complete.every(({ rssBytes, refusal }) => rssBytes > 0 && refusal === null)).toBe(true);
+  expect(complete.every(({ refusal }) => refusal === null)).toBe(true);
 });
