@@ -149,16 +149,24 @@ async function oddOnes(program: TargetProgram): Promise<Target> {
 
 /** Four hugetlb pages of a parent, three of them shared with a child; undefined if the machine gives fewer. */
 export async function startHugetlb(program: TargetProgram): Promise<readonly [Target, Target] | undefined> {
-  // Pages that others took with them when the number went back are surplus, and are made good first.
-  const surplus = readCount("surplus_hugepages");
-  return program.withSwitch("/proc/sys/vm/nr_hugepages", `+${surplus + 4}`, async () => {
-    if (readCount("free_hugepages") < 4) return undefined;
-    const parent = program.start();
-    await parent.askAll("map tlb hugetlb 2048", "write tlb 0 4 512");
-    const child = await parent.fork();
-    await child.ask("unmap tlb 0 512");
-    return [parent, child] as const;
-  });
+  let family: readonly [Target, Target] | undefined;
+  for (let tried = 0; tried < HUGE_TRIES && family === undefined; tried++) {
+    // Pages that others took with them when the number went back are surplus, and are made good first; how many there
+    // are may change while this waits for the switch.
+    const surplus = readCount("surplus_hugepages");
+    family = await program.withSwitch("/proc/sys/vm/nr_hugepages", `+${surplus + 4}`, async () => {
+      return readCount("free_hugepages") < 4 ? undefined : hugetlbFamily(program);
+    });
+  }
+  return family;
+}
+
+async function hugetlbFamily(program: TargetProgram): Promise<readonly [Target, Target]> {
+  const parent = program.start();
+  await parent.askAll("map tlb hugetlb 2048", "write tlb 0 4 512");
+  const child = await parent.fork();
+  await child.ask("unmap tlb 0 512");
+  return [parent, child];
 }
 
 function readCount(name: string): number {
