@@ -106,7 +106,7 @@ export interface ReadingCost {
   readonly longestScanMs: number;
   readonly entriesPresent: number;
   readonly entriesNotPresent: number;
-  /** Entries whose frame lies outside kpageflags (device memory): in Rss, without a mapcount. */
+  /** Entries whose frame lies outside kpageflags (device memory): without a mapcount, in no figure. */
   readonly entriesBeyondFrames: number;
   readonly foliosTorn: number;
   /** Milliseconds by phase of the reading, in their order. */

@@ -13,7 +13,7 @@ import {
   KIND_UNCOUNTED,
 } from "../kernel/index.ts";
 import { type Answer, EITHER, NO, SCHEMES, YES, createAnswersAtRest } from "../schemes/index.ts";
-import { type FrameClass, FrameClasses, UNCOUNTED_CLASS } from "./frame-classes.ts";
+import { type FrameClass, FrameClasses, UNCOUNTED_CLASS, CHANGED_CLASS } from "./frame-classes.ts";
 import { pageAnswers } from "./page-answers.ts";
 
 interface FrameRecipe {
@@ -69,11 +69,16 @@ function makeFrames(all: readonly FrameRecipe[]) {
   return { frames: { frameCount, kind, mapcount, blockMapped }, folios, answers, recipeOfFrame };
 }
 
+/** Why a frame is in the class of those that changed: its flags were looked at, and nobody is left who maps it. */
+const CHANGED = "changed";
+
 /** What decides a frame's class, as text; undefined for what is never counted. */
-function reasonOf(recipe: FrameRecipe | undefined, mapcount: number): string | undefined {
-  if (recipe === undefined || mapcount === 0) return undefined;
+function reasonOf(recipe: FrameRecipe | undefined, mapcount: number, lookedAt: boolean): string | undefined {
+  if (recipe === undefined) return undefined;
+  if (mapcount === 0) return lookedAt ? CHANGED : undefined;
   const { kind, order, answered, shared } = recipe;
-  if (kind === KIND_UNCOUNTED || kind === KIND_NONE) return undefined;
+  if (kind === KIND_NONE) return CHANGED;
+  if (kind === KIND_UNCOUNTED) return undefined;
   return order === 0 ? `${kind} ${mapcount}` : `${kind} ${mapcount} ${answered} ${shared}`;
 }
 
@@ -92,14 +97,18 @@ test("the class of every frame says what each scheme says of that frame alone, a
       const classes = new FrameClasses(SCHEMES, folios, answers);
       const classOfFrame = new Int32Array(frames.frameCount);
       classes.assign(frames, folios, classOfFrame);
-      const classOfReason = new Map<string | undefined, number>([[undefined, UNCOUNTED_CLASS]]);
+      const classOfReason = new Map<string | undefined, number>([
+        [undefined, UNCOUNTED_CLASS],
+        [CHANGED, CHANGED_CLASS],
+      ]);
       const framesOfClass = classes.classes.map(() => 0);
       for (let pfn = 0; pfn < frames.frameCount; pfn++) {
         const mapcount = frames.mapcount[pfn];
         const recipe = recipeOfFrame.get(pfn);
         const found = classOfFrame[pfn];
         if (mapcount > 0) framesOfClass[found]++;
-        const reason = reasonOf(recipe, mapcount);
+        const lookedAt = frames.kind[pfn] !== 0 && frames.blockMapped[pfn >>> 9] === 1;
+        const reason = reasonOf(recipe, mapcount, lookedAt);
         if (!classOfReason.has(reason)) {
           classOfReason.set(reason, found);
           expect(classes.classes[found]).toMatchObject(expectedClass(recipe!, mapcount));

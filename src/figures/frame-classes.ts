@@ -3,7 +3,7 @@
  *
  * A class is (kind, true mapcount, the schemes' answers for the frame's folio). A machine has some hundreds of them, so
  * what a process maps is a short histogram, and any number of schemes costs nothing per page. Class 0 holds what is
- * never counted: zero pages, device memory without a count, frames that changed under the reader.
+ * never counted: zero pages, device memory without a count. Class 1 holds frames that changed under the reader.
  */
 import {
   FRAME_KIND_MASK,
@@ -18,6 +18,8 @@ import { type PageAnswers, pageAnswers } from "./page-answers.ts";
 
 /** The class of everything that is never counted. */
 export const UNCOUNTED_CLASS = 0;
+/** The class of frames that changed under the reader: freed or put to other use since an entry was seen to map them. */
+export const CHANGED_CLASS = 1;
 
 /** One class. */
 export interface FrameClass {
@@ -45,7 +47,10 @@ const MAPCOUNT_SPAN = 2 ** 31;
 
 /** Gives every frame a class. */
 export class FrameClasses {
-  readonly classes: FrameClass[] = [{ kind: KIND_UNCOUNTED, mapcount: 0, large: false, answers: [], frames: 0 }];
+  readonly classes: FrameClass[] = [
+    { kind: KIND_UNCOUNTED, mapcount: 0, large: false, answers: [], frames: 0 },
+    { kind: KIND_NONE, mapcount: 0, large: false, answers: [], frames: 0 },
+  ];
   private readonly schemes: readonly Scheme[];
   private readonly answers: readonly AnswersAtRest[];
   private readonly groupOfFolio: Int32Array;
@@ -87,7 +92,11 @@ export class FrameClasses {
     let frames = 0;
     for (let pfn = at.start; pfn < end; pfn++) {
       const count = mapcount[pfn];
-      if (count <= 0) continue;
+      if (count <= 0) {
+        // Nobody is left who maps it, but its flags were looked at: whoever had an entry for it finds it changed.
+        if (kind[pfn] !== 0) classOfFrame[pfn] = CHANGED_CLASS;
+        continue;
+      }
       const kindByte = kind[pfn] & (FRAME_KIND_MASK | FRAME_LARGE);
       let group = -1;
       if ((kindByte & FRAME_LARGE) !== 0) {
@@ -110,7 +119,8 @@ export class FrameClasses {
   }
 
   private classOf(kind: number, mapcount: number, group: number): number {
-    if (kind === KIND_NONE || kind === KIND_UNCOUNTED) return UNCOUNTED_CLASS;
+    if (kind === KIND_NONE) return CHANGED_CLASS;
+    if (kind === KIND_UNCOUNTED) return UNCOUNTED_CLASS;
     if (group < 0 && mapcount < DIRECT_MAPCOUNTS) {
       const row = (this.smallClass[kind] ??= new Int32Array(DIRECT_MAPCOUNTS));
       if (row[mapcount] === 0) row[mapcount] = this.addClass(kind, mapcount, -1);

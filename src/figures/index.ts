@@ -1,4 +1,10 @@
-export { type ClassifiedFrames, type FrameClass, FrameClasses, UNCOUNTED_CLASS } from "./frame-classes.ts";
+export {
+  CHANGED_CLASS,
+  type ClassifiedFrames,
+  type FrameClass,
+  FrameClasses,
+  UNCOUNTED_CLASS,
+} from "./frame-classes.ts";
 export * from "./mapping-sums.ts";
 export { type PageAnswers, pageAnswers, statisticsPages } from "./page-answers.ts";
 export { PSS_FULL_PAGE, PSS_UNITS_PER_BYTE, bytesOfPss, kbOfPss, pssOfPage } from "./proportional-share.ts";

@@ -7,7 +7,7 @@
  *
  *     row   rss anon ksm file shmem hugetlb ...  | scheme 0: pss pssAnon ... mapmax | scheme 1: ...
  */
-import { KIND_ANON, KIND_FILE, KIND_HUGETLB, KIND_KSM, KIND_SHMEM, isAnonKind } from "../kernel/index.ts";
+import { KIND_ANON, KIND_FILE, KIND_HUGETLB, KIND_KSM, KIND_NONE, KIND_SHMEM, isAnonKind } from "../kernel/index.ts";
 import type { FrameClass } from "./frame-classes.ts";
 import { PSS_FULL_PAGE, pssOfPage } from "./proportional-share.ts";
 
@@ -80,7 +80,7 @@ export class MappingSums {
     const { kind } = frameClass;
     const at = row * this.width;
     if ((entry & ENTRY_EXCLUSIVE) !== 0) values[at + SUM_EXCLUSIVE_MEASURED] += pages;
-    if (frameClass.answers.length === 0) values[at + SUM_UNCOUNTED] += pages;
+    if (frameClass.answers.length === 0) values[at + (kind === KIND_NONE ? SUM_CHANGED : SUM_UNCOUNTED)] += pages;
     else if (kind === KIND_HUGETLB) this.addHugetlb(at, frameClass, pages);
     else if (((entry & ENTRY_FILE) !== 0) === isAnonKind(kind)) values[at + SUM_CHANGED] += pages;
     else {

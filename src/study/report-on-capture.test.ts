@@ -51,7 +51,7 @@ function expectedProcess(sums: SlowSums): Partial<ProcessReport> {
     rssShmemBytes: bytes(sums.shmem),
     swapBytes: bytes(sums.swap),
     hugetlbBytes: bytes(sums.hugetlb),
-    changedBytes: 0,
+    changedBytes: bytes(sums.changed),
     exclusiveEntriesMeasured: sums.exclusiveMeasured,
     schemes: Object.fromEntries(
       SLOW_SCHEMES.map((id) => {
@@ -223,6 +223,7 @@ const FIXED_COLUMNS = {
   hugetlb: figures.SUM_HUGETLB,
   hugetlbShared: figures.SUM_HUGETLB_SHARED,
   uncounted: figures.SUM_UNCOUNTED,
+  changed: figures.SUM_CHANGED,
   pmdAnon: figures.SUM_PMD_ANON,
   pmdShmem: figures.SUM_PMD_SHMEM,
   pmdFile: figures.SUM_PMD_FILE,

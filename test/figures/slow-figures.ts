@@ -51,6 +51,8 @@ export interface SlowSums {
   hugetlb: number;
   hugetlbShared: number;
   uncounted: number;
+  /** Entries for frames that were free when their flags were looked at. */
+  changed: number;
   pmdAnon: number;
   pmdShmem: number;
   pmdFile: number;
@@ -190,6 +192,7 @@ function emptySums(): SlowSums {
     hugetlb: 0,
     hugetlbShared: 0,
     uncounted: 0,
+    changed: 0,
     pmdAnon: 0,
     pmdShmem: 0,
     pmdFile: 0,
@@ -208,7 +211,8 @@ function sumVma(vma: SmallVma, known: Knowledge): SlowSums {
   for (const entry of vma.entries) {
     if (entry.exclusive) sums.exclusiveMeasured++;
     const folio = known.machine.folioOfFrame[entry.frame];
-    if (folio === undefined || !isCounted(folio.kind)) sums.uncounted++;
+    if (folio?.kind === "freed") sums.changed++;
+    else if (folio === undefined || !isCounted(folio.kind)) sums.uncounted++;
     else if (folio.kind === "hugetlb") sumHugetlbPage(sums, folio, known);
     else sumPage(sums, entry, folio, known);
   }

@@ -154,6 +154,8 @@ test("every process has a state, and totals are those of the processes that were
   const sharing = processes.filter(({ state }) => state === "shares-mm");
   expect(complete.length + ended.length + sharing.length + coverage.processesRefused).toBe(processes.length);
   expect([coverage.processesRead, coverage.processesEnded]).toEqual([complete.length, ended.length]);
+  // What is cut by a process that ended after it was read is said.
+  expect(complete.filter(({ rssBytes, changedBytes }) => rssBytes + changedBytes === 0)).toEqual([]);
   expect(totals.rssBytes).toBe(complete.reduce((sum, { rssBytes }) => sum + rssBytes, 0));
   expect(new Set(processes.map(({ pid }) => pid)).size).toBe(processes.length);
   expect(ended.every(({ rssBytes, refusal }) => rssBytes === 0 && refusal !== null)).toBe(true);
