@@ -39,7 +39,8 @@ export class Readers {
   constructor(count: number) {
     this.count = count;
     for (let index = 0; index < count - 1; index++) {
-      const worker = new Worker(workerUrl());
+      // The host's own arguments (--input-type, --loader, ...) are not meant for this file.
+      const worker = new Worker(workerUrl(), { execArgv: [] });
       worker.on("message", (reply: ReaderReply) => this.settle(index, reply));
       worker.on("error", (error) => this.fail(index, error instanceof Error ? error : new Error(String(error))));
       worker.on("exit", () => this.fail(index, new Error("a reader thread ended early")));
