@@ -61,8 +61,7 @@ class MmOwnerCounter implements Counter {
   }
 
   others(folio: number, _mm: number): Answer {
-    if (this.orders[folio] === 0) return this.slots.entries[folio] > 1 ? YES : NO;
-    return this.slots.maybeMappedShared(folio);
+    return this.slots.others(folio, this.orders[folio]);
   }
 
   partial(folio: number): Answer {

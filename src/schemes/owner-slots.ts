@@ -73,6 +73,12 @@ export class OwnerSlots {
     if (this.entries[folio] <= 1) return NO;
     return this.sharedBit[folio] === 1 ? YES : NO;
   }
+
+  /** "Does anybody else map it?": of a small folio, which has no slots, any second mapping says yes (kernel-facts 2.1). */
+  others(folio: number, order: number): Answer {
+    if (order === 0) return this.entries[folio] > 1 ? YES : NO;
+    return this.maybeMappedShared(folio);
+  }
 }
 
 /**
