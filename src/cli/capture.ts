@@ -3,7 +3,8 @@
  */
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import type { FrozenProcesses, ProcessFilter, WrittenCapture } from "../capture/index.ts";
+import type { Agreement, FrozenProcesses, ProcessFilter, WrittenCapture } from "../capture/index.ts";
+import type { FrameCheck } from "../report/index.ts";
 import { parseCgroup, parsePids, parseThreads } from "./arguments.ts";
 import { EXIT_DONE, EXIT_INCOMPLETE, UsageError } from "./exit-codes.ts";
 
@@ -70,6 +71,7 @@ async function takeCapture(options: CaptureOptions): Promise<number> {
       withSmaps: options.withSmaps === true,
       onProgress: progress.update,
       ...(choice.select === undefined ? {} : { select: choice.select }),
+      ...(choice.pids === undefined ? {} : { pids: choice.pids }),
       ...(options.threads === undefined ? {} : { threads: options.threads }),
       ...(isRedacted ? { redact: options.redactKey === undefined ? {} : { key: options.redactKey } } : {}),
     });
@@ -96,6 +98,8 @@ function checkChoice({ pid, cgroup, freeze }: CaptureOptions): void {
 interface Choice {
   /** undefined: all processes. */
   readonly select?: ProcessFilter;
+  /** Nobody else needs to be looked at. */
+  readonly pids?: readonly number[];
   readonly frozen?: FrozenProcesses;
 }
 
@@ -106,7 +110,7 @@ async function chooseProcesses({ pid, cgroup, freeze }: CaptureOptions): Promise
   const pids = pid === undefined ? undefined : new Set(pid);
   const wanted = (candidate: { readonly pid: number; readonly cgroup: string }): boolean =>
     (pids === undefined || pids.has(candidate.pid)) && (cgroup === undefined || isInCgroup(candidate.cgroup, cgroup));
-  if (freeze !== true) return { select: wanted };
+  if (freeze !== true) return { select: wanted, ...(pid === undefined ? {} : { pids: pid }) };
   const { findPids, freezeCgroup, freezeProcesses, lineage } = await import("../capture/index.ts");
   const own = pids === undefined ? lineage() : new Set<number>();
   const chosen = findPids(wanted).filter((each) => !own.has(each));
@@ -114,23 +118,30 @@ async function chooseProcesses({ pid, cgroup, freeze }: CaptureOptions): Promise
   const byFreezer = cgroup === undefined ? undefined : await freezeCgroup(cgroup, chosen);
   const frozen = byFreezer ?? (await freezeProcesses(chosen));
   const exactly = new Set(chosen);
-  return { select: (candidate) => exactly.has(candidate.pid), frozen };
+  return { pids: chosen, select: (candidate) => exactly.has(candidate.pid), frozen };
 }
 
-async function gapsOf({ capture: { processes, agreement } }: WrittenCapture): Promise<string[]> {
+async function gapsOf({ capture }: WrittenCapture): Promise<string[]> {
   const { findGaps } = await import("../report/index.ts");
-  return findGaps({
-    processesRefused: processes.filter(({ state }) => state === "refused").length,
+  const processesRefused = capture.processes.filter(({ state }) => state === "refused").length;
+  return findGaps({ ...checkOf(capture.agreement), processesRefused }, capture.wholeMachine);
+}
+
+function checkOf(agreement: Agreement): FrameCheck {
+  return {
     framesChecked: agreement.framesChecked,
+    everyFrameChecked: agreement.everyFrame,
     framesDifferAfterSecondLook: agreement.differAfter,
-  });
+    framesCountedMoreByKernel: agreement.kernelCountsMore,
+    checkRefusal: agreement.refusal,
+  };
 }
 
 async function summarize(
   { directory, manifest, bytes, capture }: WrittenCapture,
   frozen?: FrozenProcesses,
 ): Promise<string> {
-  const { escapeControls, formatCount, formatDuration, formatQuantity, formatShare, formatSize } =
+  const { describeFrames, escapeControls, formatCount, formatDuration, formatQuantity, formatSize } =
     await import("../report/index.ts");
   const { processes, vmas, cost, agreement, notes } = capture;
   const count = (state: string): number => processes.filter((each) => each.state === state).length;
@@ -142,10 +153,7 @@ async function summarize(
       `${formatSize(bytes)} on disk, ${formatDuration(cost.elapsedMs)}.`,
     `${formatCount(count("refused"))} refused, ${formatCount(count("ended"))} ended meanwhile` +
       `${frozen === undefined ? "" : `, frozen by ${frozen.by === "cgroup" ? "the kernel's freezer" : "signals"}`}.`,
-    agreement.refusal ??
-      `${agreement.everyFrame ? "All" : "A sample of"} ${formatCount(agreement.framesChecked)} mapped frames compared with ` +
-        `/proc/kpagecount, ${formatCount(agreement.differAfter)} disagree ` +
-        `(${formatShare(agreement.differAfter, agreement.framesChecked)}).`,
+    describeFrames(checkOf(agreement), capture.wholeMachine),
     ...(manifest.redaction === null ? [] : [`Redacted; key id ${manifest.redaction.keyId}.`]),
     ...notes.map((note) => `Note: ${note}`),
   ];

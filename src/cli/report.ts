@@ -148,7 +148,7 @@ async function judge(result: CaptureReport, options: ReportOptions): Promise<num
     const { shown } = selectProcesses(result, selectionOf(options));
     if (largestChangePercent(shown, result.schemes) > options.tolerance) return EXIT_DIFFERS;
   }
-  const gaps = findGaps(result.coverage);
+  const gaps = findGaps(result.coverage, result.wholeMachine);
   for (const gap of gaps) tell(`incomplete: ${gap}`);
   return gaps.length > 0 ? EXIT_INCOMPLETE : EXIT_DONE;
 }

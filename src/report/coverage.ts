@@ -11,18 +11,30 @@ export const FRAMES_DIFFER_AT_MOST = 0.02;
 /** Refusals told one by one. */
 const REFUSALS_TOLD = 3;
 
+/** What the comparison with /proc/kpagecount found; CaptureReport's coverage has this shape. */
+export type FrameCheck = Pick<
+  CaptureReport["coverage"],
+  "framesChecked" | "everyFrameChecked" | "framesDifferAfterSecondLook" | "framesCountedMoreByKernel" | "checkRefusal"
+>;
+
+/** Frames that disagree. Where processes were chosen, a frame that others map too is no disagreement. */
+function disagreeing(check: FrameCheck, wholeMachine: boolean): number {
+  return check.framesDifferAfterSecondLook - (wholeMachine ? 0 : check.framesCountedMoreByKernel);
+}
+
 /** Why a capture is incomplete, one sentence each; empty if it is complete. */
 export function findGaps(
-  coverage: Pick<CaptureReport["coverage"], "processesRefused" | "framesChecked" | "framesDifferAfterSecondLook">,
+  coverage: FrameCheck & { readonly processesRefused: number },
+  wholeMachine: boolean,
 ): string[] {
   const gaps: string[] = [];
   if (coverage.processesRefused > 0) {
     gaps.push(`${formatQuantity(coverage.processesRefused, "process", "processes")} could not be read.`);
   }
-  if (coverage.framesDifferAfterSecondLook > coverage.framesChecked * FRAMES_DIFFER_AT_MOST) {
+  const differ = disagreeing(coverage, wholeMachine);
+  if (differ > coverage.framesChecked * FRAMES_DIFFER_AT_MOST) {
     gaps.push(
-      `${formatShare(coverage.framesDifferAfterSecondLook, coverage.framesChecked)} of the frames checked still ` +
-        "disagree with /proc/kpagecount.",
+      `${formatShare(differ, coverage.framesChecked)} of the frames checked still disagree with /proc/kpagecount.`,
     );
   }
   return gaps;
@@ -30,7 +42,11 @@ export function findGaps(
 
 /** The paragraphs on coverage. */
 export function describeCoverage(report: CaptureReport): string[] {
-  return [describeProcesses(report), ...describeRefusals(report.processes), describeFrames(report.coverage)];
+  return [
+    describeProcesses(report),
+    ...describeRefusals(report.processes),
+    describeFrames(report.coverage, report.wholeMachine),
+  ];
 }
 
 function describeProcesses({ coverage, processes, wholeMachine, cost }: CaptureReport): string {
@@ -55,12 +71,16 @@ function describeRefusals(processes: readonly ProcessReport[]): string[] {
   return left > 0 ? [...told, `Refused: ${formatQuantity(left, "more process", "more processes")}; see --json.`] : told;
 }
 
-function describeFrames(coverage: CaptureReport["coverage"]): string {
-  if (coverage.checkRefusal !== null) return `Check: none. ${escapeControls(coverage.checkRefusal)}`;
-  const { framesChecked, framesDifferAfterSecondLook: differ, framesCountedMoreByKernel: more } = coverage;
-  const checked = `${coverage.everyFrameChecked ? "all" : "a sample of"} ${formatCount(framesChecked)} mapped frames`;
+/** The comparison in a sentence. */
+export function describeFrames(check: FrameCheck, wholeMachine: boolean): string {
+  if (check.checkRefusal !== null) return `Check: none. ${escapeControls(check.checkRefusal)}`;
+  const { framesChecked, framesCountedMoreByKernel: more } = check;
+  const differ = disagreeing(check, wholeMachine);
+  const checked = `${check.everyFrameChecked ? "all" : "a sample of"} ${formatCount(framesChecked)} mapped frames`;
   const verdict =
     differ === 0 ? "all agree" : `${formatCount(differ)} disagree (${formatShare(differ, framesChecked)})`;
-  const outside = more === 0 ? "" : `, ${formatCount(more)} of them mapped by someone not read`;
-  return `Check: ${checked} compared with /proc/kpagecount, ${verdict}${outside}.`;
+  const others = wholeMachine
+    ? `, ${formatCount(more)} of them mapped by someone not read`
+    : `; ${formatCount(more)} are mapped by processes not chosen too, and counted as the kernel does`;
+  return `Check: ${checked} compared with /proc/kpagecount, ${verdict}${more === 0 ? "" : others}.`;
 }

@@ -1,4 +1,4 @@
-export { FRAMES_DIFFER_AT_MOST, findGaps } from "./coverage.ts";
+export { FRAMES_DIFFER_AT_MOST, type FrameCheck, describeFrames, findGaps } from "./coverage.ts";
 export { cutText, escapeControls, wrapText } from "./display-text.ts";
 export {
   formatCount,
