@@ -153,6 +153,7 @@ async function readAll(reading: Reading): Promise<LiveCapture> {
   const mmOfVma = Int32Array.from(roster.mmOfVma);
   const mmAlive = await settleProcesses(reading, roster, mmOfVma, differences);
   const frames = sumDifferences(differences, frameCount);
+  refuseHiddenFrames(totals, frames);
   reading.phase("sum");
   const scanned = await scanFolios(reading, frames, listedMachine.ksmPagesShared > 0);
   const folios = collectFolios(scanned);
@@ -209,6 +210,18 @@ function withCounting(
     notes.push(`This kernel's configuration cannot be read; it counts like one ${how} a mapcount in every page.`);
   }
   return { ...machine, mapcountConfig };
+}
+
+/**
+ * The kernel shows every frame number as 0 to an opener without CAP_SYS_ADMIN, root in a container for instance
+ * (kernel-facts 3.11): entries without frames would make a report of zeros.
+ */
+function refuseHiddenFrames(totals: readonly ReaderTotals[], { mapcount }: FrameTable): void {
+  const present = totals.reduce((sum, { entriesPresent }) => sum + entriesPresent, 0);
+  if (present === 0 || mapcount[0] < present) return;
+  throw new CannotCapture(
+    "The kernel hides the page frame numbers in /proc/PID/pagemap: that needs CAP_SYS_ADMIN, which root in a container may lack.",
+  );
 }
 
 function refuseOtherPageSizes({ pageSizeBytes }: Machine): void {

@@ -59,11 +59,17 @@ export function openProcess(
     const vmas = parseMapsText(readFileSync(`${directory}/maps`, "latin1")).filter(({ name }) => name !== GATE_VMA);
     return { ...identity, vmas, pagemapFd: openSync(`${directory}/pagemap`, "r"), refusal: null };
   } catch (error) {
-    if (error instanceof ProcTextError) throw error;
+    if (error instanceof ProcTextError)
+      return { ...identity, vmas: [], pagemapFd: -1, refusal: unreadable(error, directory) };
     const { code, path } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ESRCH") return undefined;
     return { ...identity, vmas: [], pagemapFd: -1, refusal: procRefusal(code ?? "EIO", path ?? directory) };
   }
+}
+
+/** Text that is not what any known kernel prints refuses one process; the others are read. */
+function unreadable(error: ProcTextError, directory: string): ProcRefusal {
+  return procRefusal(error.message, directory);
 }
 
 /**

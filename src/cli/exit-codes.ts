@@ -36,6 +36,7 @@ const CODE_OF_ERROR: Readonly<Record<string, number>> = {
   CannotWriteCapture: EXIT_USAGE,
   CannotFreeze: EXIT_USAGE,
   CannotCapture: EXIT_INCOMPLETE,
+  ProcTextError: EXIT_INCOMPLETE,
 };
 
 /** The exit code of an error that is to be told in one sentence; undefined for a bug. */

@@ -4,13 +4,14 @@
  * One capture serves all tests here; it compares every mapped frame with kpagecount. What the two readings see at
  * different moments may differ, and little else: kernel-facts 3.9, 10 (traps 14, 15), capture-and-peers C.4, C.7.
  */
+import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
 import { afterAll, expect, test, type TestContext } from "vitest";
 import type { LiveCapture } from "../../src/capture/index.ts";
 import { FRAME_KIND_MASK, KIND_FILE, isAnonKind } from "../../src/kernel/index.ts";
 import { SCHEMES } from "../../src/schemes/index.ts";
 import { type CaptureReport, reportOnCapture } from "../../src/study/index.ts";
-import { skipAlways } from "../full-run.ts";
+import { requireCommand, requireRoot, skipAlways } from "../full-run.ts";
 import { captured, reported, touchedVmas, withCapture } from "./captured.ts";
 import { framesOf, kpagecount, rollup, rollupText, smapsOf } from "./kernel-view.ts";
 import { type Target, type TargetProgram, endTargets, targetProgram } from "./target.ts";
@@ -160,4 +161,14 @@ test("every process has a state, and totals are those of the processes that were
   expect(new Set(processes.map(({ pid }) => pid)).size).toBe(processes.length);
   expect(ended.every(({ rssBytes, refusal }) => rssBytes === 0 && refusal !== null)).toBe(true);
   expect(complete.every(({ refusal }) => refusal === null)).toBe(true);
+});
+
+test("root without the right to see frame numbers gets a sentence, not a report of zeros", (ctx) => {
+  requireRoot(ctx);
+  const setpriv = requireCommand(ctx, "setpriv");
+  const without = ["--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"];
+  const report = spawnSync(setpriv, [...without, process.execPath, "dist/cli/main.js", "report"], { encoding: "utf8" });
+  expect(report.stdout).toBe("");
+  expect(report.stderr).toContain("hides the page frame numbers");
+  expect(report.status).toBe(3);
 });
