@@ -8,7 +8,7 @@
  * clean, and else lies between bounds; then it is split in proportion and the VMA is named in `estimated`.
  */
 import type { Capture, CapturedProcess } from "../capture/index.ts";
-import { ATTRIBUTES, ATTRIBUTE_PMD_HEAD } from "../capture/index.ts";
+import { ATTRIBUTES, ATTRIBUTE_FILE, ATTRIBUTE_PMD_HEAD } from "../capture/index.ts";
 import {
   OF_PSS,
   OF_PSS_ANON,
@@ -23,6 +23,7 @@ import {
 import {
   KIND_HUGETLB,
   PAGE_SIZE_BYTES,
+  isAnonKind,
   type SmapsRollup,
   type SmapsVma,
   type SmapsVmaFields,
@@ -131,6 +132,8 @@ function sidesOfVmas(
       const frameClass = classes.classes[Math.floor(triples[at + 1] / ATTRIBUTES)];
       if ((triples[at + 1] & ATTRIBUTE_PMD_HEAD) !== 0 || frameClass.answers.length === 0) continue;
       if (frameClass.kind === KIND_HUGETLB) continue;
+      // Changed while they were read: in no sum, so on no side.
+      if (((triples[at + 1] & ATTRIBUTE_FILE) !== 0) === isAnonKind(frameClass.kind)) continue;
       const [own, other] = frameClass.answers;
       const pages = triples[at + 2];
       const side = sides[row - process.firstVma];
