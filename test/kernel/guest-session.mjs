@@ -39,6 +39,10 @@ function setSwitches() {
     [`${THP}/shrink_underused`, "0"],
     [`${THP}/khugepaged/scan_sleep_millisecs`, "3600000"],
     [`${THP}/khugepaged/alloc_sleep_millisecs`, "3600000"],
+    // It wakes when the first process asks for huge pages, whatever its sleep: then it looks at one page and collapses none.
+    [`${THP}/khugepaged/pages_to_scan`, "1"],
+    [`${THP}/khugepaged/max_ptes_none`, "0"],
+    [`${THP}/khugepaged/max_ptes_shared`, "0"],
     [`${THP}/hugepages-2048kB/enabled`, "inherit"],
     [`${THP}/hugepages-64kB/enabled`, "madvise"],
     [`${THP}/hugepages-64kB/shmem_enabled`, "always"],
