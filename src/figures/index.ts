@@ -8,3 +8,5 @@ export {
 export * from "./mapping-sums.ts";
 export { type PageAnswers, pageAnswers, statisticsPages } from "./page-answers.ts";
 export { PSS_FULL_PAGE, PSS_UNITS_PER_BYTE, bytesOfPss, kbOfPss, pssOfPage } from "./proportional-share.ts";
+export { NumaMapsAccount, type NumaFolioFacts } from "./numa-maps-account.ts";
+export { SmapsAccount, type EntryFacts, type FolioFacts } from "./smaps-account.ts";

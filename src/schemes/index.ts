@@ -1,2 +1,5 @@
-export * from "./scheme.ts";
+export * from "./counter.ts";
+export * from "./meter.ts";
 export { SCHEMES, findScheme } from "./registry.ts";
+export * from "./rmap-findings.ts";
+export * from "./scheme.ts";

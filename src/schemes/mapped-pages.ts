@@ -6,25 +6,42 @@
  * sum over the folio's pages, to the nearest and at least 1. A partial mapping is certain when the sum is below the
  * number of pages; otherwise it is not known. Folios may be larger than a PMD. For folios up to PMD size its figures
  * are those of `mm-owner`.
+ *
+ * What it cannot say: a THP and one child that each unmap up to half, a THP and 511 children that all unmap all but one
+ * page. Both have pages that nobody maps, and as many mapped pages as there are pages.
  */
-import { type FolioColumns, type Level, averageOfMappedPages, entriesOfBatch } from "../kernel/index.ts";
-import { OwnerSlots, sharedAtRest } from "./owner-slots.ts";
-import { type Answer, type AnswersAtRest, type Counter, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
+import {
+  type FolioColumns,
+  type Level,
+  averageOfMappedPages,
+  entriesOfBatch,
+} from "../kernel/index.ts";
+import type { Counter, CounterContext } from "./counter.ts";
+import { ATOMICS } from "./meter.ts";
+import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
+import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
+import { type Answer, type AnswersAtRest, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
 
 class MappedPagesCounter implements Counter {
+  private readonly context: CounterContext;
+  /** Small folios use `entries` alone, as their one mapcount. */
   private readonly slots: OwnerSlots;
   private readonly mappedPages: Float64Array;
-  private readonly orders: ArrayLike<number>;
+  private readonly isHugetlb: Uint8Array;
 
-  constructor(orders: ArrayLike<number>) {
-    this.orders = orders;
-    this.slots = new OwnerSlots(orders.length);
-    this.mappedPages = new Float64Array(orders.length);
+  constructor(context: CounterContext) {
+    this.context = context;
+    this.slots = new OwnerSlots(context.frameCount);
+    this.mappedPages = new Float64Array(context.frameCount);
+    this.isHugetlb = new Uint8Array(context.frameCount);
   }
 
   add(folio: number, _first: number, pageCount: number, level: Level, _table: number, _vma: number, mm: number): void {
+    this.charge(folio);
     this.mappedPages[folio] += pageCount;
-    this.slots.add(folio, entriesOfBatch(pageCount, level), mm);
+    const entries = entriesOfBatch(pageCount, level);
+    if (this.hasSlots(folio)) this.slots.add(folio, entries, mm);
+    else this.slots.entries[folio] += entries;
   }
 
   remove(
@@ -36,12 +53,41 @@ class MappedPagesCounter implements Counter {
     _vma: number,
     mm: number,
   ): void {
+    this.charge(folio);
     this.mappedPages[folio] -= pageCount;
-    this.slots.subtract(folio, entriesOfBatch(pageCount, level), mm);
+    const entries = entriesOfBatch(pageCount, level);
+    if (this.hasSlots(folio)) this.slots.subtract(folio, entries, mm);
+    else this.slots.entries[folio] -= entries;
   }
 
-  mapped(folio: number): boolean {
-    return this.slots.entries[folio] > 0;
+  created(folio: number, _order: number, isHugetlb: boolean): void {
+    this.isHugetlb[folio] = isHugetlb ? 1 : 0;
+  }
+
+  freed(folio: number): void {
+    this.isHugetlb[folio] = 0;
+  }
+
+  private hasSlots(folio: number): boolean {
+    return this.context.orders[folio] > 0 && this.isHugetlb[folio] === 0;
+  }
+
+  /** The sum lies under the large mapcount's lock: one more plain load and store, on the same line. */
+  private charge(folio: number): void {
+    const { meter, orders } = this.context;
+    if (meter === undefined) return;
+    if (this.hasSlots(folio)) {
+      chargeOwnerSlots(meter);
+      meter.chargePlain(1, 1);
+    } else {
+      meter.chargeReferences();
+      meter.charge(ATOMICS, orders[folio] === 0 ? 1 : 2);
+    }
+    meter.chargeLines(0, 1, orders[folio] === 0 ? 1 : 2);
+  }
+
+  mapped(folio: number): Answer {
+    return this.slots.entries[folio] > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
@@ -49,19 +95,52 @@ class MappedPagesCounter implements Counter {
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
-    return averageOfMappedPages(this.mappedPages[folio], this.orders[folio]);
+    return averageOfMappedPages(this.mappedPages[folio], this.context.orders[folio]);
   }
 
   others(folio: number, _mm: number): Answer {
-    return this.slots.others(folio, this.orders[folio]);
+    return this.isMaybeMappedShared(folio) ? YES : NO;
+  }
+
+  otherVmas(): Answer {
+    return UNKNOWN;
+  }
+
+  isMaybeMappedShared(folio: number): boolean {
+    if (!this.hasSlots(folio)) return this.slots.entries[folio] > 1;
+    return this.slots.maybeMappedShared(folio) === YES;
   }
 
   partial(folio: number): Answer {
-    return partialOfMappedPages(this.mappedPages[folio], this.orders[folio]);
+    return partialOfMappedPages(this.mappedPages[folio], this.context.orders[folio]);
+  }
+
+  canReuse(folio: number, _mm: number): Answer {
+    const mappings = this.slots.entries[folio];
+    const isShared = this.hasSlots(folio) ? this.slots.sharedBit[folio] === 1 : mappings > 1;
+    const { references, orders } = this.context;
+    return canReuseUnshared(references, folio, { order: orders[folio], mappings, isShared });
+  }
+
+  stopWalk(folio: number, found: number): Answer {
+    return found >= this.slots.entries[folio] ? YES : NO;
+  }
+
+  extraReferences(folio: number): number {
+    return extraReferencesOf(this.context.references, folio);
+  }
+
+  pinned(folio: number): Answer {
+    const { references, orders } = this.context;
+    return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.slots.entries[folio] });
+  }
+
+  mappingReferences(folio: number): number {
+    return this.slots.entries[folio];
   }
 
   statisticsPages(folio: number): number {
-    return this.slots.entries[folio] > 0 ? 2 ** this.orders[folio] : 0;
+    return this.slots.entries[folio] > 0 ? 2 ** this.context.orders[folio] : 0;
   }
 }
 
@@ -74,7 +153,12 @@ export const mappedPages: Scheme = {
   id: "mapped-pages",
   title: "two owners, a shared bit and the sum of mapped pages (RFC)",
   origin: "David Hildenbrand, RFC of April 2026",
+  shownByDefault: true,
   stateBits: { perFolio: 32 + 64 + 2 * 32 + 2 * 32, perPage: 0 },
+  smallFolios: "mapcount",
+  unit: "entries",
+  leafEntries: "any-part",
+  looksIntoPageTables: false,
   guarantees: {
     mapped: "exact",
     mappings: "exact",
@@ -88,7 +172,7 @@ export const mappedPages: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
-  createCounter: (orders) => new MappedPagesCounter(orders),
+  createCounter: (context: CounterContext) => new MappedPagesCounter(context),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {
       const order = folios.order[row];

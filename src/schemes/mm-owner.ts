@@ -5,8 +5,9 @@
  * in its pages. A page's mapcount becomes the folio's average; private becomes "not maybe mapped shared"; AnonPages and
  * Mapped count the whole folio as soon as one page is mapped. A partial mapping is certain when no PMD maps the folio and
  * fewer entries than pages are left; when several address spaces together hold as many entries as there are pages, it is
- * missed (kernel-facts 2.1-2.7). Small folios keep their one mapcount and are exact but for `others`: two mappings by
- * one address space look shared. A PMD or PUD entry maps the whole folio: larger ones need `mapped-pages`.
+ * missed (kernel-facts 2.1-2.7). A small folio has the one mapcount of its page and is exact but for `others`: two
+ * mappings by one address space look shared. Hugetlb counts its entries and nothing else, and looks shared likewise.
+ * A PMD or PUD entry maps the whole folio: larger ones need `mm-owner-levels` or `mapped-pages`.
  */
 import {
   type FolioColumns,
@@ -16,23 +17,41 @@ import {
   averageOfEntries,
   entriesOfBatch,
 } from "../kernel/index.ts";
-import { OwnerSlots, sharedAtRest } from "./owner-slots.ts";
-import { type Answer, type AnswersAtRest, type Counter, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
+import type { Counter, CounterContext, RawCounts, ReferenceView } from "./counter.ts";
+import { ATOMICS, type Meter } from "./meter.ts";
+import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
+import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
+import { type Answer, type AnswersAtRest, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
 
-class MmOwnerCounter implements Counter {
-  private readonly slots: OwnerSlots;
-  private readonly pmdEntries: Int32Array;
+class MmOwnerCounter implements Counter, RawCounts {
   private readonly orders: ArrayLike<number>;
+  private readonly references: ReferenceView | undefined;
+  private readonly meter: Meter | undefined;
+  /** page._mapcount of small folios. */
+  private readonly smallMapcount: Int32Array;
+  private readonly slots: OwnerSlots;
+  private readonly entireEntries: Int32Array;
+  private readonly isHugetlb: Uint8Array;
 
-  constructor(orders: ArrayLike<number>) {
+  constructor({ frameCount, orders, references, meter }: CounterContext) {
     this.orders = orders;
-    this.slots = new OwnerSlots(orders.length);
-    this.pmdEntries = new Int32Array(orders.length);
+    this.references = references;
+    this.meter = meter;
+    this.smallMapcount = new Int32Array(frameCount);
+    this.slots = new OwnerSlots(frameCount);
+    this.entireEntries = new Int32Array(frameCount);
+    this.isHugetlb = new Uint8Array(frameCount);
   }
 
   add(folio: number, _first: number, pageCount: number, level: Level, _table: number, _vma: number, mm: number): void {
-    if (level === LEVEL_PMD || level === LEVEL_PUD) this.pmdEntries[folio] += 1;
-    this.slots.add(folio, entriesOfBatch(pageCount, level), mm);
+    if (this.meter !== undefined) this.chargeBatch(this.meter, folio, level);
+    if (this.orders[folio] === 0) {
+      this.smallMapcount[folio] += 1;
+      return;
+    }
+    if (level === LEVEL_PMD || level === LEVEL_PUD) this.entireEntries[folio] += 1;
+    if (this.isHugetlb[folio] === 1) this.slots.entries[folio] += 1;
+    else this.slots.add(folio, entriesOfBatch(pageCount, level), mm);
   }
 
   remove(
@@ -44,32 +63,138 @@ class MmOwnerCounter implements Counter {
     _vma: number,
     mm: number,
   ): void {
-    if (level === LEVEL_PMD || level === LEVEL_PUD) this.pmdEntries[folio] -= 1;
-    this.slots.subtract(folio, entriesOfBatch(pageCount, level), mm);
+    if (this.meter !== undefined) this.chargeBatch(this.meter, folio, level);
+    if (this.orders[folio] === 0) {
+      this.smallMapcount[folio] -= 1;
+      return;
+    }
+    if (level === LEVEL_PMD || level === LEVEL_PUD) this.entireEntries[folio] -= 1;
+    if (this.isHugetlb[folio] === 1) this.slots.entries[folio] -= 1;
+    else this.slots.subtract(folio, entriesOfBatch(pageCount, level), mm);
   }
 
-  mapped(folio: number): boolean {
-    return this.slots.entries[folio] > 0;
+  dup(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
+    this.add(folio, first, pageCount, level, table, vma, mm);
+  }
+
+  /** No count knows of tables or VMAs. */
+  move(): void {}
+
+  created(folio: number, _order: number, isHugetlb: boolean): void {
+    this.isHugetlb[folio] = isHugetlb ? 1 : 0;
+  }
+
+  freed(folio: number): void {
+    this.isHugetlb[folio] = 0;
+  }
+
+  private chargeBatch(meter: Meter, folio: number, level: Level): void {
+    if (this.orders[folio] === 0) {
+      meter.chargeReferences();
+      meter.charge(ATOMICS, 1);
+      meter.chargeLines(0, 1, 1);
+      return;
+    }
+    if (this.isHugetlb[folio] === 1) {
+      meter.chargeReferences();
+      meter.charge(ATOMICS, 1);
+    } else chargeOwnerSlots(meter);
+    if (level === LEVEL_PMD || level === LEVEL_PUD) meter.charge(ATOMICS, 1);
+    meter.chargeLines(0, 1, 2);
+  }
+
+  mapped(folio: number): Answer {
+    return this.mapcount(folio) > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
-    return this.slots.entries[folio];
+    return this.mapcount(folio);
+  }
+
+  mapcount(folio: number): number {
+    return this.orders[folio] === 0 ? this.smallMapcount[folio] : this.slots.entries[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
-    return averageOfEntries(this.slots.entries[folio], this.pmdEntries[folio], this.orders[folio]);
+    const order = this.orders[folio];
+    if (order === 0) return this.smallMapcount[folio];
+    return averageOfEntries(this.slots.entries[folio], this.entireEntries[folio], order);
   }
 
   others(folio: number, _mm: number): Answer {
-    return this.slots.others(folio, this.orders[folio]);
+    return this.isMaybeMappedShared(folio) ? YES : NO;
+  }
+
+  otherVmas(): Answer {
+    return UNKNOWN;
+  }
+
+  isMaybeMappedShared(folio: number): boolean {
+    if (this.orders[folio] === 0) return this.smallMapcount[folio] > 1;
+    if (this.isHugetlb[folio] === 1) return this.slots.entries[folio] > 1;
+    return this.slots.maybeMappedShared(folio) === YES;
   }
 
   partial(folio: number): Answer {
-    return partialOfEntries(this.slots.entries[folio], this.pmdEntries[folio], this.orders[folio]);
+    return partialOfEntries(this.mapcount(folio), this.entireEntries[folio], this.orders[folio]);
+  }
+
+  canReuse(folio: number, _mm: number): Answer {
+    const isShared = this.isHugetlb[folio] === 1 ? this.slots.entries[folio] > 1 : this.sharedBit(folio);
+    return canReuseUnshared(this.references, folio, {
+      order: this.orders[folio],
+      mappings: this.mapcount(folio),
+      isShared,
+    });
+  }
+
+  stopWalk(folio: number, found: number): Answer {
+    return found >= this.mapcount(folio) ? YES : NO;
+  }
+
+  extraReferences(folio: number): number {
+    return extraReferencesOf(this.references, folio);
+  }
+
+  pinned(folio: number): Answer {
+    return pinnedOf(this.references, folio, { order: this.orders[folio], mappingReferences: this.mapcount(folio) });
+  }
+
+  mappingReferences(folio: number): number {
+    return this.mapcount(folio);
   }
 
   statisticsPages(folio: number): number {
+    if (this.orders[folio] === 0) return this.smallMapcount[folio] > 0 ? 1 : 0;
     return this.slots.entries[folio] > 0 ? 2 ** this.orders[folio] : 0;
+  }
+
+  largeMapcount(folio: number): number {
+    return this.slots.entries[folio];
+  }
+
+  entireMapcount(folio: number): number {
+    return this.entireEntries[folio];
+  }
+
+  nrPagesMapped(): number {
+    return -1;
+  }
+
+  rawPageMapcount(folio: number, pageIndex: number): number {
+    return this.smallMapcount[folio + pageIndex];
+  }
+
+  sharedBit(folio: number): boolean {
+    return this.slots.sharedBit[folio] === 1;
+  }
+
+  owners(folio: number): readonly [number, number, number, number] {
+    return this.slots.owners(folio);
+  }
+
+  becamePartial(folio: number, _statisticsBefore: number): boolean {
+    return this.partial(folio) === YES;
   }
 }
 
@@ -84,7 +209,12 @@ export const mmOwner: Scheme = {
   title: "two owners and a shared bit (CONFIG_NO_PAGE_MAPCOUNT)",
   origin: "David Hildenbrand, Linux 6.15 (March 2025)",
   kernelConfig: "nopage",
+  shownByDefault: true,
   stateBits: { perFolio: 32 + 32 + 2 * 32 + 2 * 32, perPage: 0 },
+  smallFolios: "mapcount",
+  unit: "entries",
+  leafEntries: "whole-folio",
+  looksIntoPageTables: false,
   guarantees: {
     mapped: "exact",
     mappings: "exact",
@@ -98,7 +228,7 @@ export const mmOwner: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
-  createCounter: (orders) => new MmOwnerCounter(orders),
+  createCounter: (context: CounterContext) => new MmOwnerCounter(context),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {
       const order = folios.order[row];

@@ -11,11 +11,13 @@
  */
 import type { FolioColumns } from "../kernel/index.ts";
 import { HPAGE_PMD_ORDER, KIND_HUGETLB, OBSERVED_EXCLUSIVE, OBSERVED_UNKNOWN } from "../kernel/index.ts";
+import type { Meter } from "./meter.ts";
 import { type Answer, EITHER, NO, YES } from "./scheme.ts";
 
-const NO_OWNER = -1;
+/** A slot's owner is an mm's number plus one; this is a free slot, as MM_ID_DUMMY is to the kernel. */
+export const NO_OWNER = 0;
 
-/** The slots of `count` folios. */
+/** The slots of the folios whose head frame is below `count`. Nothing is touched before a folio is mapped. */
 export class OwnerSlots {
   /** Page-table entries mapping any part (the kernel's _large_mapcount + 1). */
   readonly entries: Int32Array;
@@ -27,8 +29,8 @@ export class OwnerSlots {
 
   constructor(count: number) {
     this.entries = new Int32Array(count);
-    this.ownerA = new Int32Array(count).fill(NO_OWNER);
-    this.ownerB = new Int32Array(count).fill(NO_OWNER);
+    this.ownerA = new Int32Array(count);
+    this.ownerB = new Int32Array(count);
     this.entriesA = new Int32Array(count);
     this.entriesB = new Int32Array(count);
     this.sharedBit = new Uint8Array(count);
@@ -36,15 +38,16 @@ export class OwnerSlots {
 
   /** folio_add_return_large_mapcount: n entries of `mm` appear; returns the new total. */
   add(folio: number, n: number, mm: number): number {
+    const owner = mm + 1;
     const total = (this.entries[folio] += n);
-    if (this.ownerA[folio] === mm) this.entriesA[folio] += n;
-    else if (this.ownerB[folio] === mm) this.entriesB[folio] += n;
+    if (this.ownerA[folio] === owner) this.entriesA[folio] += n;
+    else if (this.ownerB[folio] === owner) this.entriesB[folio] += n;
     else if (this.ownerA[folio] === NO_OWNER) {
-      this.ownerA[folio] = mm;
+      this.ownerA[folio] = owner;
       this.entriesA[folio] = n;
       if (total !== n) this.sharedBit[folio] = 1;
     } else if (this.ownerB[folio] === NO_OWNER) {
-      this.ownerB[folio] = mm;
+      this.ownerB[folio] = owner;
       this.entriesB[folio] = n;
       this.sharedBit[folio] = 1;
     }
@@ -53,13 +56,14 @@ export class OwnerSlots {
 
   /** folio_sub_return_large_mapcount: n entries of `mm` disappear; returns the new total. */
   subtract(folio: number, n: number, mm: number): number {
+    const owner = mm + 1;
     const total = (this.entries[folio] -= n);
-    if (this.ownerA[folio] === mm) {
+    if (this.ownerA[folio] === owner) {
       // A slot that still has entries ends the call: the bit is not looked at again.
       if ((this.entriesA[folio] -= n) > 0) return total;
       this.entriesA[folio] = 0;
       this.ownerA[folio] = NO_OWNER;
-    } else if (this.ownerB[folio] === mm) {
+    } else if (this.ownerB[folio] === owner) {
       if ((this.entriesB[folio] -= n) > 0) return total;
       this.entriesB[folio] = 0;
       this.ownerB[folio] = NO_OWNER;
@@ -74,11 +78,18 @@ export class OwnerSlots {
     return this.sharedBit[folio] === 1 ? YES : NO;
   }
 
-  /** "Does anybody else map it?": of a small folio, which has no slots, any second mapping says yes (kernel-facts 2.1). */
-  others(folio: number, order: number): Answer {
-    if (order === 0) return this.entries[folio] > 1 ? YES : NO;
-    return this.maybeMappedShared(folio);
+  /** The slots as [mm, entries, mm, entries]; mm -1 is a free slot. */
+  owners(folio: number): readonly [number, number, number, number] {
+    return [this.ownerA[folio] - 1, this.entriesA[folio], this.ownerB[folio] - 1, this.entriesB[folio]];
   }
+}
+
+/** The costs of one add or subtract: the lock, the words under it, one change of the reference count. */
+export function chargeOwnerSlots(meter: Meter): void {
+  meter.chargeReferences();
+  meter.chargeLargeMapcountLock();
+  // The large mapcount, both ids in one word, the count of a slot.
+  meter.chargePlain(3, 2);
 }
 
 /**

@@ -1,14 +1,13 @@
 /**
- * The one interface of all counting schemes.
+ * What a scheme declares: what it keeps, what it can answer and how surely, and what it follows when figures are printed.
  *
- * A scheme says three things: what it keeps (`state`), what it can answer and how surely (`guarantees`, checked against
- * the truth by test/conformance), and how it answers. It answers in two situations: after a history of mapping events
- * (`createCounter`: the model, the tests) and about folios found at rest without their history (`answerAtRest`: a
- * capture). At rest an answer may depend on the history; then it is `EITHER`, never a guess. Questions and guarantees
- * are those of docs/schemes.md. Shared code reads the properties and never asks for a scheme's id.
+ * A scheme answers in two situations: after a history of mapping events (`createCounter`, counter.ts: the model, the
+ * tests) and about folios found at rest without their history (`answerAtRest`: a capture). At rest an answer may depend
+ * on the history; then it is `EITHER`, never a guess. Guarantees are checked against the truth by test/conformance.
+ * Questions and guarantees are those of docs/schemes.md. Shared code reads the properties and never asks for an id.
  */
 import type { FolioColumns } from "../kernel/index.ts";
-import type { MappingEvents } from "../kernel/index.ts";
+import type { Counter, CounterContext } from "./counter.ts";
 
 /** The named questions that the kernel asks of a count. */
 export type Question =
@@ -27,9 +26,13 @@ export type Question =
 export type Guarantee =
   /** Equal to the truth. */
   | "exact"
+  /** Equal to the truth where it is given; elsewhere UNKNOWN: ask the rmap. */
+  | "exact-or-unknown"
+  /** As `exact-or-unknown`, but for a chance that the scheme states. `others` of a small folio is one-sided. */
+  | "probable"
   /**
-   * Wrong in the harmless direction only. `others`: NO is never wrong, YES may be. `partial`: YES is never wrong.
-   * `canReuse`: YES is never wrong. `pinned`: NO is never wrong; a small folio with 1,024 references looks pinned.
+   * Wrong in the harmless direction only. `others`, `otherVmas` and `pinned`: NO is never wrong. `partial`, `canReuse`
+   * and `stopWalk`: YES is never wrong. UNKNOWN may be said of anything.
    */
   | "one-sided"
   /** Wrong in either direction. `pageMapcount`: within 1 of the folio's true average, and at least 1 if it is mapped. */
@@ -45,6 +48,9 @@ export const EITHER = 2;
 export const UNKNOWN = 3;
 export type Answer = typeof NO | typeof YES | typeof EITHER | typeof UNKNOWN;
 
+/** The number that stands for "no answer, ask the rmap" where an answer is a count. */
+export const UNKNOWN_COUNT = -1;
+
 /** How the kernel prints its figures under a scheme (kernel-facts 2.6, 3.2, 3.7, 3.9): rules of use, not of counting. */
 export interface FigureRules {
   /** smaps' Private and pagemap's exclusive bit ask this of a large folio's page. */
@@ -55,25 +61,15 @@ export interface FigureRules {
 
 /** Columns of answers about folios at rest, one row a folio of the FolioColumns asked about. */
 export interface AnswersAtRest {
-  /** `pageMapcount` for every page of the folio; -1: it differs page by page and equals the true count of the page. */
+  /**
+   * `pageMapcount` for every page of the folio; -1: it is the true count of each page, which the scheme counts or the rmap
+   * walk finds that must be made.
+   */
   readonly pageMapcount: Int32Array;
   /** `others`, as folio_maybe_mapped_shared puts it: is the folio mapped by more than one address space? */
   readonly shared: Uint8Array;
   /** `partial`: does the scheme see that some page is mapped and another is not? UNKNOWN: it cannot tell. */
   readonly partial: Uint8Array;
-}
-
-/** The scheme's state over a history of events. Folios are numbered from 0; order is given at creation. */
-export interface Counter extends MappingEvents {
-  mapped(folio: number): boolean;
-  /** Entries mapping any part of the folio. */
-  mappings(folio: number): number;
-  pageMapcount(folio: number, pageIndex: number): number;
-  /** Is the folio mapped by another address space than `mm`, which maps it? */
-  others(folio: number, mm: number): Answer;
-  partial(folio: number): Answer;
-  /** Pages this folio adds to AnonPages or Mapped. */
-  statisticsPages(folio: number): number;
 }
 
 /** A way of counting. */
@@ -85,11 +81,21 @@ export interface Scheme {
   readonly origin: string;
   /** The kernel configuration that counts this way, if one does. */
   readonly kernelConfig?: "page" | "nopage";
+  /** A report on a capture compares these when no scheme is named. */
+  readonly shownByDefault: boolean;
   readonly stateBits: { readonly perFolio: number; readonly perPage: number };
+  /** A small folio has one mapcount, as in every kernel so far, or is counted as large ones are. */
+  readonly smallFolios: "mapcount" | "as-large";
+  /** What the scheme counts, and so what an rmap walk must count to be stopped by it (`stopWalk`). */
+  readonly unit: "entries" | "vmas" | "tables";
+  /** PMD and PUD entries that it can count: such that map the whole folio, or any part of a larger one too. */
+  readonly leafEntries: "whole-folio" | "any-part";
+  /** Counts by looking into page tables: its counter needs `pageTables` in the context. */
+  readonly looksIntoPageTables: boolean;
   readonly guarantees: Readonly<Record<Question, Guarantee>>;
   readonly rules: FigureRules;
-  /** An empty state for folios of these orders (order 0: a small folio). */
-  createCounter(orders: ArrayLike<number>): Counter;
+  /** An empty state for the folios of a machine. */
+  createCounter(context: CounterContext): Counter;
   /** Answers about large folios at rest. O(folios), no allocation per folio. */
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void;
 }

@@ -1,0 +1,68 @@
+/**
+ * Reference counts: not stored but summed, because every reference has a known holder (kernel-facts 1.7).
+ *
+ * refcount = mappings + (page cache or swap cache ? pages : 0) + PG_private + pins + plain references. LRU lists hold none;
+ * per-CPU LRU batches are always drained here.
+ */
+import { assert } from "./assert.ts";
+import { FILE, HUGETLB_FILE, KSM, PARTIALLY_MAPPED, SHMEM, SWAPCACHE, ZERO } from "./frames.ts";
+import type { Memory } from "./memory.ts";
+
+/** Pages of the folio if a page cache or the swap cache holds it, else 0. */
+export function cacheReferences(memory: Memory, head: number): number {
+  const { frames } = memory;
+  const kind = frames.kindOf(head);
+  const isCached =
+    kind === FILE || kind === SHMEM || kind === HUGETLB_FILE ? frames.rmapKey[head] !== 0 : frames.has(head, SWAPCACHE);
+  return isCached ? 2 ** frames.order[head] : 0;
+}
+
+/** folio_ref_count. */
+export function refcount(memory: Memory, head: number): number {
+  return memory.counts.mapcount(head) + cacheReferences(memory, head) + memory.frames.extraReferences(head);
+}
+
+/** folio_maybe_dma_pinned: of a small folio 1,024 references of any sort look like a pin (kernel-facts 1.5). */
+export function isMaybeDmaPinned(memory: Memory, head: number): boolean {
+  if (memory.frames.order[head] > 0) return (memory.frames.extraOf(head)?.pins ?? 0) > 0;
+  return refcount(memory, head) >= 1024;
+}
+
+/** folio_put of the last known holder: frees the folio if nothing refers to it any more. */
+export function freeIfUnused(memory: Memory, head: number): void {
+  if (refcount(memory, head) === 0) freeFolio(memory, head);
+}
+
+/** Frees a folio without references: leaves the deferred split queue and the statistics of its size. */
+export function freeFolio(memory: Memory, head: number): void {
+  const { frames, keys, statistics } = memory;
+  const kind = frames.kindOf(head);
+  assert(kind !== ZERO, "the zero page is never freed");
+  assert(memory.counts.mapcount(head) === 0, "a mapped folio is not freed");
+  forgetPartiallyMapped(memory, head);
+  const order = frames.order[head];
+  if (order > 0 && frames.isAnon(head) && !frames.isHugetlb(head)) statistics.mthp.nrAnon[order]--;
+  if (kind === KSM) memory.ksm.forgetNode(head);
+  keys.release(frames.rmapKey[head]);
+  frames.rmapKey[head] = 0;
+  if (frames.extraOf(head) !== undefined) frames.changeExtra(head, (extra) => (extra.mlockCount = 0));
+  memory.events.freed(head);
+  memory.allocator.free(head);
+}
+
+/** Takes the folio off the deferred split queue and out of nr_anon_partially_mapped (kernel-facts 2.7). */
+export function forgetPartiallyMapped(memory: Memory, head: number): void {
+  const { frames, statistics } = memory;
+  if (!frames.has(head, PARTIALLY_MAPPED)) return;
+  frames.clear(head, PARTIALLY_MAPPED);
+  statistics.mthp.nrAnonPartiallyMapped[frames.order[head]]--;
+}
+/** Changes the pins of a folio by `n` (FOLL_PIN). */
+export function changePins(memory: Memory, head: number, n: number): void {
+  memory.frames.changeExtra(head, (extra) => (extra.pins += n));
+}
+
+/** Changes the plain references of a folio by `n` (FOLL_GET). */
+export function changeGets(memory: Memory, head: number, n: number): void {
+  memory.frames.changeExtra(head, (extra) => (extra.gets += n));
+}

@@ -1,0 +1,15 @@
+export * from "./errno.ts";
+export * from "./file-mapping.ts";
+export * from "./folio-references.ts";
+export * from "./frames.ts";
+export * from "./kernel-counts.ts";
+export * from "./memory.ts";
+export type { Mm } from "./mm.ts";
+export * from "./page-table.ts";
+export * from "./rmap-walk.ts";
+export * from "./state-names.ts";
+export * from "./table-walk.ts";
+export * from "./thp-orders.ts";
+export * from "./thp-settings.ts";
+export * from "./unsupported.ts";
+export * from "./vma.ts";

@@ -1,0 +1,97 @@
+/**
+ * A VMA: a range of an address space with one set of rights, one file and one anon_vma.
+ *
+ * Addresses are page numbers here (virtual address / 4096). Flags are the kernel's VM_ bits, numbered as smaps' VmFlags
+ * prints them (kernel-facts 3.3). pgoff of an anonymous VMA is the page number where it was first mapped, and moves with
+ * mremap, so that a folio's index finds its address: start + (index - pgoff).
+ */
+import type { AnonVma } from "./anon-vma.ts";
+import type { FileMapping } from "./file-mapping.ts";
+import type { Mm } from "./mm.ts";
+
+export const VM_READ = 1 << 0;
+export const VM_WRITE = 1 << 1;
+export const VM_EXEC = 1 << 2;
+export const VM_SHARED = 1 << 3;
+export const VM_MAYREAD = 1 << 4;
+export const VM_MAYWRITE = 1 << 5;
+export const VM_MAYEXEC = 1 << 6;
+/** Set with VM_SHARED, and alone for a shared mapping of a file that was opened read-only. */
+export const VM_MAYSHARE = 1 << 7;
+export const VM_UFFD_WP = 1 << 12;
+export const VM_LOCKED = 1 << 13;
+export const VM_SEQ_READ = 1 << 15;
+export const VM_RAND_READ = 1 << 16;
+export const VM_DONTCOPY = 1 << 17;
+export const VM_LOCKONFAULT = 1 << 19;
+export const VM_ACCOUNT = 1 << 20;
+export const VM_NORESERVE = 1 << 21;
+export const VM_HUGETLB = 1 << 22;
+export const VM_WIPEONFORK = 1 << 25;
+export const VM_SOFTDIRTY = 1 << 27;
+export const VM_HUGEPAGE = 1 << 29;
+export const VM_NOHUGEPAGE = 1 << 30;
+/** Bit 31: the flags of a VMA are an int32 and may be negative. */
+export const VM_MERGEABLE = 1 << 31;
+
+/** Mnemonics by bit, as VmFlags prints them. */
+export const VM_FLAG_NAMES = [
+  "rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd", "um", "pf", "gu", "uw", "lo", "io", "sr",
+  "rr", "dc", "de", "lf", "ac", "nr", "ht", "sf", "ar", "wf", "dd", "sd", "mm", "hg", "nh", "mg",
+] as const; // prettier-ignore
+
+let nextVmaId = 1;
+
+export class Vma {
+  /** A name for events; a VMA split off another has one of its own. */
+  readonly id = nextVmaId++;
+  readonly mm: Mm;
+  /** First page and the page behind the last. */
+  start: number;
+  end: number;
+  flags: number;
+  /** Offset of the first page in the file, or in the anon_vma's index space. */
+  pgoff: number;
+  file: FileMapping | undefined;
+  anonVma: AnonVma | undefined;
+  /** Every anon_vma whose folios this VMA may map. */
+  readonly anonVmaChain: AnonVma[] = [];
+
+  constructor(mm: Mm, start: number, end: number, flags: number, pgoff: number, file?: FileMapping) {
+    this.mm = mm;
+    this.start = start;
+    this.end = end;
+    this.flags = flags;
+    this.pgoff = pgoff;
+    this.file = file;
+  }
+
+  has(flag: number): boolean {
+    return (this.flags & flag) !== 0;
+  }
+
+  get isHugetlb(): boolean {
+    return (this.flags & VM_HUGETLB) !== 0;
+  }
+
+  /** vma_is_anonymous: neither a file nor shared memory. */
+  get isAnonymous(): boolean {
+    return this.file === undefined;
+  }
+
+  /** is_cow_mapping: private, and may be written. */
+  get isCow(): boolean {
+    return (this.flags & (VM_SHARED | VM_MAYWRITE)) === VM_MAYWRITE;
+  }
+
+  /** linear_page_index: where this page lies in the file or anon_vma. */
+  indexOf(page: number): number {
+    return page - this.start + this.pgoff;
+  }
+
+  /** vma_address for one page: the page number that maps this index, or -1 if outside. */
+  pageOf(index: number): number {
+    const page = index - this.pgoff + this.start;
+    return page >= this.start && page < this.end ? page : -1;
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * `subpages`: `_nr_pages_mapped` with COMPOUND_MAPPED, later ENTIRELY_MAPPED (Hugh Dickins, Linux 6.2 to 6.9).
+ *
+ * As `doublemap` without its raise: every page counts its PTEs, `_entire_mapcount` the PMD mappings, and one word in the
+ * first tail page counts the pages that have a PTE, plus 0x800000 while a PMD maps the folio. The two cascaded atomics (a
+ * page's count between 0 and 1 changes the word by one, the entire count by 0x800000) keep AnonPages and Mapped exact
+ * without a lock: Linus called the missing bit spinlock a huge improvement (kernel-facts 1.3, 5.1).
+ *
+ * What it cannot say cheaply: how many entries map the folio is still a loop over its pages, unless no page has a PTE.
+ * What it cannot say: whether two mappings of different pages belong to one address space.
+ */
+import { type Level, LEVEL_PMD, LEVEL_PUD } from "../kernel/index.ts";
+import type { Counter, CounterContext } from "./counter.ts";
+import { PageMapcounts, answerAtRestFromPages, chargeAllPages, chargePageBatch } from "./page-mapcounts.ts";
+import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
+import { type Answer, NO, type Scheme, UNKNOWN, YES } from "./scheme.ts";
+
+class SubpagesCounter implements Counter {
+  private readonly context: CounterContext;
+  private readonly counts: PageMapcounts;
+  private readonly references: Int32Array;
+
+  constructor(context: CounterContext) {
+    this.context = context;
+    this.counts = new PageMapcounts(context.frameCount);
+    this.references = new Int32Array(context.frameCount);
+  }
+
+  add(folio: number, first: number, pageCount: number, level: Level, _table: number, _vma: number, _mm: number): void {
+    const isEntire = level === LEVEL_PMD || level === LEVEL_PUD;
+    this.references[folio] += isEntire ? 1 : pageCount;
+    const fresh = this.counts.add(folio, first, pageCount, level);
+    const isTurned = isEntire ? this.counts.entireEntries[folio] === 1 : fresh > 0;
+    this.charge({ folio, first, pageCount, level, isTurned });
+  }
+
+  remove(
+    folio: number,
+    first: number,
+    pageCount: number,
+    level: Level,
+    _table: number,
+    _vma: number,
+    _mm: number,
+  ): void {
+    const isEntire = level === LEVEL_PMD || level === LEVEL_PUD;
+    this.references[folio] -= isEntire ? 1 : pageCount;
+    const gone = this.counts.remove(folio, first, pageCount, level);
+    const isTurned = isEntire ? this.counts.entireEntries[folio] === 0 : gone > 0;
+    this.charge({ folio, first, pageCount, level, isTurned });
+  }
+
+  /** `isTurned`: _nr_pages_mapped changed too. */
+  private charge(batch: { folio: number; first: number; pageCount: number; level: Level; isTurned: boolean }): void {
+    const { meter, orders } = this.context;
+    if (meter === undefined) return;
+    const order = orders[batch.folio];
+    chargePageBatch(meter, { ...batch, order }, batch.isTurned && order > 0 ? 1 : 0);
+  }
+
+  mapped(folio: number): Answer {
+    return this.statisticsPages(folio) > 0 ? YES : NO;
+  }
+
+  mappings(folio: number): number {
+    const { counts } = this;
+    if (counts.pagesWithPte[folio] === 0) return counts.entireEntries[folio];
+    const nrPages = 2 ** this.context.orders[folio];
+    chargeAllPages(this.context.meter, nrPages);
+    return counts.sumOfEntries(folio, nrPages);
+  }
+
+  pageMapcount(folio: number, pageIndex: number): number {
+    return this.counts.pageMapcount(folio, pageIndex);
+  }
+
+  others(folio: number, _mm: number): Answer {
+    if (this.mappings(folio) <= 1) return NO;
+    return this.counts.maxMapcount(folio, 2 ** this.context.orders[folio]) > 1 ? YES : UNKNOWN;
+  }
+
+  otherVmas(folio: number, vma: number): Answer {
+    return this.others(folio, vma);
+  }
+
+  isMaybeMappedShared(folio: number): boolean {
+    return this.mappings(folio) > 1;
+  }
+
+  partial(folio: number): Answer {
+    return this.counts.isPartial(folio, 2 ** this.context.orders[folio]) ? YES : NO;
+  }
+
+  canReuse(folio: number, _mm: number): Answer {
+    return canReuseLastReference(this.context.references, folio, this.references[folio]);
+  }
+
+  stopWalk(folio: number, found: number): Answer {
+    return found >= this.mappings(folio) ? YES : NO;
+  }
+
+  extraReferences(folio: number): number {
+    return extraReferencesOf(this.context.references, folio);
+  }
+
+  pinned(folio: number): Answer {
+    const { references, orders } = this.context;
+    return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.references[folio] });
+  }
+
+  mappingReferences(folio: number): number {
+    return this.references[folio];
+  }
+
+  statisticsPages(folio: number): number {
+    return this.counts.pagesMapped(folio, 2 ** this.context.orders[folio]);
+  }
+}
+
+export const subpages: Scheme = {
+  id: "subpages",
+  title: "a mapcount in every page, and one word that counts the pages mapped",
+  origin: "Hugh Dickins, Linux 6.2 to 6.9",
+  shownByDefault: false,
+  stateBits: { perFolio: 32 + 32, perPage: 32 },
+  smallFolios: "mapcount",
+  unit: "entries",
+  leafEntries: "whole-folio",
+  looksIntoPageTables: false,
+  guarantees: {
+    mapped: "exact",
+    mappings: "exact",
+    pageMapcount: "exact",
+    others: "one-sided",
+    otherVmas: "one-sided",
+    partial: "exact",
+    canReuse: "one-sided",
+    stopWalk: "exact",
+    extraReferences: "exact",
+    pinned: "one-sided",
+  },
+  rules: { privateBy: "page-mapcount", statistics: "pages-mapped" },
+  createCounter: (context) => new SubpagesCounter(context),
+  answerAtRest: answerAtRestFromPages,
+};
