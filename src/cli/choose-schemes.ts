@@ -14,12 +14,12 @@ export function schemeOf(id: string): Scheme {
   return scheme;
 }
 
-/** The schemes to compare: all, or the chosen ones and the one by which the captured kernel counts. */
+/** The schemes to compare: those of the default, or the chosen ones and the one by which the captured kernel counts. */
 export function chooseSchemes(
   ids: readonly string[] | undefined,
   config: "page" | "nopage" | "unknown",
 ): readonly Scheme[] {
-  if (ids === undefined) return SCHEMES;
+  if (ids === undefined) return SCHEMES.filter((scheme) => scheme.shownByDefault);
   const chosen = new Set(ids.map(schemeOf));
   const own = config === "nopage" ? "nopage" : "page";
   return SCHEMES.filter((scheme) => chosen.has(scheme) || scheme.kernelConfig === own);

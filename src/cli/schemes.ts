@@ -11,8 +11,8 @@ Examples:
   foliometer schemes --json`;
 
 const LEGEND =
-  "exact: equal to the truth. one-sided: never wrong where it says exclusive or partial. estimate: near the truth. " +
-  "unknown: the reverse map must be asked.";
+  "exact: equal to the truth. exact-or-unknown: where it answers. probable: but for a stated chance. one-sided: wrong in " +
+  "the harmless direction only. estimate: near the truth, or not. unknown: the reverse map must be asked.";
 
 /** Adds the command. */
 export function addSchemes(program: Command, run: (action: () => Promise<number>) => Promise<void>): void {
@@ -40,29 +40,30 @@ function formatJson(schemes: readonly Scheme[]): string {
 const CONFIGS = { page: "CONFIG_PAGE_MAPCOUNT", nopage: "CONFIG_NO_PAGE_MAPCOUNT" } as const;
 
 async function formatText(schemes: readonly Scheme[]): Promise<string> {
-  const { chooseStyles, formatCount, renderTable, wrapText } = await import("../report/index.ts");
+  const { chooseStyles, formatCount, wrapText } = await import("../report/index.ts");
   const { stdout, env } = process;
   const width = stdout.isTTY ? stdout.columns : 100;
   const styles = chooseStyles(stdout, env);
-  const about = schemes.flatMap(({ id, title, origin, kernelConfig, stateBits }) => {
-    const runs = kernelConfig === undefined ? "in no kernel yet" : CONFIGS[kernelConfig];
+  const about = schemes.flatMap(({ id, title, origin, kernelConfig, stateBits, guarantees }) => {
+    const runs = kernelConfig === undefined ? "" : `; ${CONFIGS[kernelConfig]}`;
     const state = `${formatCount(stateBits.perFolio)} bits a folio, ${formatCount(stateBits.perPage)} bits a page`;
-    return [styles.heading(id), ...wrapText(`  ${title}. ${origin}; ${runs}. State: ${state}.`, width, "  ")];
+    return [
+      styles.heading(id),
+      ...wrapText(`  ${title}. ${origin}${runs}. State: ${state}.`, width, "  "),
+      ...wrapText(`  ${describeGuarantees(guarantees)}`, width, "  "),
+    ];
   });
-  const questions = Object.keys(schemes[0].guarantees) as (keyof Scheme["guarantees"])[];
-  const { lines } = renderTable(
-    {
-      columns: [
-        { heading: "Question", align: "left", rank: 0 },
-        ...schemes.map(({ id }) => ({ heading: id, align: "left", rank: 1 }) as const),
-      ],
-      rows: questions.map((question) => [
-        { text: question },
-        ...schemes.map(({ guarantees }) => ({ text: guarantees[question] })),
-      ]),
-    },
-    { width, styles },
-  );
   const legend = wrapText(LEGEND, width).map((line) => styles.faint(line));
-  return [...about, "", ...lines, "", ...legend, ""].join("\n");
+  return [...about, "", ...legend, ""].join("\n");
+}
+
+const ORDER = ["exact", "exact-or-unknown", "probable", "one-sided", "estimate", "unknown"] as const;
+
+/** Questions by guarantee, the surest first. */
+function describeGuarantees(guarantees: Scheme["guarantees"]): string {
+  const groups = ORDER.map((guarantee) => {
+    const questions = Object.entries(guarantees).filter(([, each]) => each === guarantee);
+    return questions.length === 0 ? "" : `${guarantee}: ${questions.map(([question]) => question).join(", ")}`;
+  });
+  return `${groups.filter((group) => group !== "").join("; ")}.`;
 }

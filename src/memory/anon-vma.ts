@@ -7,7 +7,7 @@
  * is reused; the root never is.
  */
 import type { Mapping } from "./rmap-key.ts";
-import type { Vma } from "./vma.ts";
+import { VM_EXEC, VM_READ, VM_SOFTDIRTY, VM_WRITE, type Vma } from "./vma.ts";
 
 export class AnonVma implements Mapping {
   readonly kind = "anon";
@@ -33,10 +33,33 @@ function link(vma: Vma, anonVma: AnonVma): void {
   anonVma.vmas.add(vma);
 }
 
-/** anon_vma_prepare: gives a VMA its anon_vma at its first anonymous fault, a neighbour's if `neighbour` may share its own. */
-export function prepareAnonVma(vma: Vma, neighbour?: AnonVma): AnonVma {
+/** anon_vma_compatible: could the two VMAs, `left` directly below `right`, be one if their rights were equal? */
+function areCompatible(left: Vma, right: Vma): boolean {
+  const ignored = VM_READ | VM_WRITE | VM_EXEC | VM_SOFTDIRTY;
+  return (
+    left.end === right.start &&
+    left.file === right.file &&
+    left.openFile === right.openFile &&
+    ((left.flags ^ right.flags) & ~ignored) === 0 &&
+    right.pgoff === left.pgoff + (right.start - left.start)
+  );
+}
+
+/** find_mergeable_anon_vma: a neighbour's anon_vma, if that neighbour has no other, so that the two may merge later. */
+function mergeableAnonVma(vma: Vma): AnonVma | undefined {
+  const { vmas } = vma.mm;
+  const at = vma.mm.firstEndingAfter(vma.start);
+  const next = vmas[at + 1];
+  if (next?.anonVmaChain.length === 1 && areCompatible(vma, next)) return next.anonVma;
+  const previous = vmas[at - 1];
+  if (previous?.anonVmaChain.length === 1 && areCompatible(previous, vma)) return previous.anonVma;
+  return undefined;
+}
+
+/** anon_vma_prepare: gives a VMA its anon_vma at its first anonymous fault, a neighbour's if it may share that. */
+export function prepareAnonVma(vma: Vma): AnonVma {
   if (vma.anonVma !== undefined) return vma.anonVma;
-  const anonVma = neighbour ?? new AnonVma();
+  const anonVma = mergeableAnonVma(vma) ?? new AnonVma();
   vma.anonVma = anonVma;
   anonVma.activeVmaCount++;
   link(vma, anonVma);

@@ -6,6 +6,7 @@ export const EPERM = 1;
 export const ENOENT = 2;
 export const ESRCH = 3;
 export const EIO = 5;
+export const ENXIO = 6;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
@@ -26,6 +27,7 @@ export const ERRNO_TEXT: Readonly<Record<number, string>> = {
   [ENOENT]: "No such file or directory",
   [ESRCH]: "No such process",
   [EIO]: "Input/output error",
+  [ENXIO]: "No such device or address",
   [EBADF]: "Bad file descriptor",
   [EAGAIN]: "Resource temporarily unavailable",
   [ENOMEM]: "Cannot allocate memory",

@@ -7,6 +7,7 @@
 import { assert } from "./assert.ts";
 import { FILE, HUGETLB_FILE, KSM, PARTIALLY_MAPPED, SHMEM, SWAPCACHE, ZERO } from "./frames.ts";
 import type { Memory } from "./memory.ts";
+import { freeFolioSwap } from "./swap-cache.ts";
 
 /** Pages of the folio if a page cache or the swap cache holds it, else 0. */
 export function cacheReferences(memory: Memory, head: number): number {
@@ -14,7 +15,7 @@ export function cacheReferences(memory: Memory, head: number): number {
   const kind = frames.kindOf(head);
   const isCached =
     kind === FILE || kind === SHMEM || kind === HUGETLB_FILE ? frames.rmapKey[head] !== 0 : frames.has(head, SWAPCACHE);
-  return isCached ? 2 ** frames.order[head] : 0;
+  return isCached ? 1 << frames.order[head] : 0;
 }
 
 /** folio_ref_count. */
@@ -28,9 +29,13 @@ export function isMaybeDmaPinned(memory: Memory, head: number): boolean {
   return refcount(memory, head) >= 1024;
 }
 
-/** folio_put of the last known holder: frees the folio if nothing refers to it any more. */
+/**
+ * folio_put of the last known holder: frees the folio if nothing refers to it any more. A folio that is no longer mapped
+ * leaves the swap cache if no swap entry names it (free_swap_cache).
+ */
 export function freeIfUnused(memory: Memory, head: number): void {
-  if (refcount(memory, head) === 0) freeFolio(memory, head);
+  if (memory.frames.has(head, SWAPCACHE) && memory.counts.mapcount(head) === 0) freeFolioSwap(memory, head);
+  if (memory.counts.mapcount(head) === 0 && refcount(memory, head) === 0) freeFolio(memory, head);
 }
 
 /** Frees a folio without references: leaves the deferred split queue and the statistics of its size. */

@@ -10,6 +10,8 @@ import { FREE, type FrameKind, type Frames } from "./frames.ts";
 
 /** The largest block: a folio of order 18 (1 GiB). */
 export const MAX_ORDER = 18;
+/** Blocks of this order are carved into single frames. */
+const CARVED_ORDER = 9;
 
 /** The machine has no free memory of that size. */
 export class OutOfMemory extends Error {
@@ -25,6 +27,9 @@ class NodeBlocks {
   readonly end: number;
   readonly stacks: number[][] = Array.from({ length: MAX_ORDER + 1 }, () => []);
   freeFrames = 0;
+  /** A block that is handed out frame by frame, from here to its end: on no stack. */
+  private carved = 0;
+  private carvedEnd = 0;
 
   constructor(first: number, end: number) {
     this.first = first;
@@ -46,15 +51,41 @@ class NodeBlocks {
   }
 
   take(order: number): number {
+    return order === 0 ? this.takeFrame() : this.takeBlock(order);
+  }
+
+  private takeFrame(): number {
+    let frame = this.stacks[0].pop();
+    if (frame === undefined) {
+      if (this.carved === this.carvedEnd && !this.carve()) return -1;
+      frame = this.carved++;
+    }
+    this.freeFrames--;
+    return frame;
+  }
+
+  /** Takes a block of at most 512 frames off the stacks. */
+  private carve(): boolean {
+    let order = 1;
+    while (order <= MAX_ORDER && this.stacks[order].length === 0) order++;
+    if (order > MAX_ORDER) return false;
+    const size = Math.min(order, CARVED_ORDER);
+    this.carved = this.takeBlock(size);
+    this.carvedEnd = this.carved + (1 << size);
+    this.freeFrames += 1 << size;
+    return true;
+  }
+
+  private takeBlock(order: number): number {
     let from = order;
     while (from <= MAX_ORDER && this.stacks[from].length === 0) from++;
     if (from > MAX_ORDER) return -1;
     const block = this.stacks[from].pop() ?? -1;
     while (from > order) {
       from--;
-      this.stacks[from].push(block + 2 ** from);
+      this.stacks[from].push(block + (1 << from));
     }
-    this.freeFrames -= 2 ** order;
+    this.freeFrames -= 1 << order;
     return block;
   }
 
@@ -62,6 +93,7 @@ class NodeBlocks {
   join(frames: Frames): void {
     for (const stack of this.stacks) stack.length = 0;
     this.freeFrames = 0;
+    this.carved = this.carvedEnd = 0;
     for (let at = this.first; at < this.end;) {
       if (frames.kindOf(at) !== FREE) {
         at += 1;
@@ -117,7 +149,7 @@ export class FrameAllocator {
   private takeFrom(node: number, order: number): number {
     const blocks = this.nodes[node];
     const head = blocks.take(order);
-    if (head >= 0 || order === 0 || blocks.freeFrames < 2 ** order) return head;
+    if (head >= 0 || order === 0 || blocks.freeFrames < 1 << order) return head;
     blocks.join(this.frames);
     return blocks.take(order);
   }
@@ -127,10 +159,10 @@ export class FrameAllocator {
     const order = this.frames.order[head];
     assert(this.frames.headOf(head) === head && this.frames.kindOf(head) !== FREE, "only an allocated folio is freed");
     this.frames.prepare(head, order, FREE);
-    if (order > 0) this.frames.order.fill(0, head, head + 2 ** order);
+    if (order > 0) this.frames.order.fill(0, head, head + (1 << order));
     const blocks = this.nodes[this.nodeOf(head)];
     blocks.stacks[order].push(head);
-    blocks.freeFrames += 2 ** order;
+    blocks.freeFrames += 1 << order;
   }
 
   freeFrames(): number {

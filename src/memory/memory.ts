@@ -13,9 +13,11 @@ import { MachineStatistics } from "./machine-statistics.ts";
 import { Mm } from "./mm.ts";
 import { PageContents } from "./page-contents.ts";
 import { PageTables } from "./page-table.ts";
+import { PinState } from "./pin-state.ts";
 import { RmapKeys } from "./rmap-key.ts";
 import { SwapDevice } from "./swap-device.ts";
 import { ThpSettings } from "./thp-settings.ts";
+import { Workingset } from "./workingset.ts";
 
 /** Frames that belong to nobody: "none", the zero page. */
 const RESERVED_FRAMES = 512;
@@ -45,6 +47,8 @@ export class Memory {
   readonly statistics = new MachineStatistics();
   readonly swap = new SwapDevice();
   readonly ksm = new KsmState();
+  readonly pins = new PinState();
+  readonly workingset: Workingset;
   readonly contents: PageContents;
   readonly hasSoftDirty: boolean;
   /** Address spaces alive, by mm id. */
@@ -61,6 +65,7 @@ export class Memory {
     this.events = options.events;
     this.hasSoftDirty = options.hasSoftDirty;
     this.hugetlbFree = options.hugetlbPages;
+    this.workingset = new Workingset(options.nodeCount);
     this.allocator = new FrameAllocator(this.frames, options.nodeCount, RESERVED_FRAMES);
     this.frames.prepare(ZERO_FRAME, 0, ZERO);
     this.contents = new PageContents(this.frames);
@@ -78,6 +83,7 @@ export class Memory {
   /** mmdrop: the last user is gone and all page tables are freed. */
   dropMm(mm: Mm): void {
     this.tables.free(mm.pgd);
+    this.swap.forgetMm(mm);
     this.mms.delete(mm.id);
   }
 }

@@ -58,6 +58,21 @@ export class PageContents {
     return this.intern(byte, new Map());
   }
 
+  /** The content with bytes [from, to) of the page set to `byte`. */
+  withFilledBytes(content: number, from: number, to: number, byte: number): number {
+    const { fill, words } = this.known[content];
+    const changed = new Map(words);
+    for (let at = from; at < to; ) {
+      const wordIndex = Math.floor(at / 8);
+      const end = Math.min(to, wordIndex * 8 + 8);
+      const mask = ((1n << (BigInt(end - at) * 8n)) - 1n) << (BigInt(at % 8) * 8n);
+      const before = changed.get(wordIndex) ?? fillWord(fill);
+      changed.set(wordIndex, (before & ~mask) | (fillWord(byte) & mask));
+      at = end;
+    }
+    return this.intern(fill, changed);
+  }
+
   /** The 8 bytes at a word of the content. */
   wordAt(content: number, wordIndex: number): bigint {
     const { fill, words } = this.known[content];

@@ -85,6 +85,11 @@ export function typeOfEntry(entry: number): NotPresentType {
   return ((entry >>> TYPE_SHIFT) & 7) as NotPresentType;
 }
 
+/** The same entry for the next slot. */
+export function nextSwapEntry(entry: number): number {
+  return (entry + (1 << OFFSET_SHIFT)) | 0;
+}
+
 export function offsetOfEntry(entry: number): number {
   return entry >>> OFFSET_SHIFT;
 }
@@ -149,7 +154,7 @@ export class PageTables {
     const row = this.row[table];
     if (row >= 0) return this.words[row * ENTRIES_PER_TABLE + index];
     const first = this.run[table];
-    return first === SPREAD ? 0 : first + index * NEXT_FRAME;
+    return first === SPREAD ? 0 : (first + index * NEXT_FRAME) | 0;
   }
 
   set(table: number, index: number, entry: number): void {
@@ -188,6 +193,23 @@ export class PageTables {
     this.releaseRow(table);
     this.run[table] = first;
     this.used[table] = ENTRIES_PER_TABLE;
+  }
+
+  /** Where the table's 512 words begin in `allWords`; spreads the table out. */
+  wordsAt(table: number): number {
+    const row = this.row[table];
+    return (row < 0 ? this.spread(table) : row) * ENTRIES_PER_TABLE;
+  }
+
+  /** The words of all spread tables, for loops over one: another array may take its place when a table is spread out. */
+  get allWords(): Int32Array {
+    return this.words;
+  }
+
+  /** Who writes to `allWords` says how many entries of the table came or went. */
+  changeUsed(table: number, difference: number): void {
+    this.used[table] += difference;
+    if (this.used[table] === 0) this.releaseRow(table);
   }
 
   /** Bytes of tables in use: the model's own memory. */

@@ -53,6 +53,11 @@ export class RmapKeys {
     return this.baseOfSpan[Math.floor(key / SPAN_PAGES)] * SPAN_PAGES + (key & (SPAN_PAGES - 1));
   }
 
+  /** Bytes of spans in use: three numbers, and a map's entry of about 40 bytes. */
+  usedBytes(): number {
+    return (this.baseOfSpan.length - 1 - this.freeSpans.length) * (3 * 8 + 40);
+  }
+
   private spanOf(mapping: Mapping, base: number): number {
     let span = mapping.spans.get(base);
     if (span === undefined) {

@@ -40,7 +40,7 @@ export function addNewAnonRmap(
   const { anonVma } = vma;
   assert(anonVma !== undefined, "a VMA has its anon_vma before it has anonymous pages");
   const order = frames.order[head];
-  const n = 2 ** order;
+  const n = 1 << order;
   setAnonRmap(memory, head, exclusive ? anonVma : anonVma.root, vma.indexOf(page));
   frames.set(head, SWAPBACKED);
   if (order >= HPAGE_PMD_ORDER) {
@@ -98,7 +98,7 @@ export function addFileRmapPmd(memory: Memory, head: number, vma: Vma, table: nu
 }
 
 function mlockIfWhole(memory: Memory, head: number, n: number, vma: Vma): void {
-  if (vma.has(VM_LOCKED) && n === 2 ** memory.frames.order[head]) mlockFolio(memory, head);
+  if (vma.has(VM_LOCKED) && n === 1 << memory.frames.order[head]) mlockFolio(memory, head);
 }
 
 /** folio_dup_file_rmap_ptes: fork copies file PTEs into `vma` of the child. */

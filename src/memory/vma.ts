@@ -23,6 +23,8 @@ export const VM_LOCKED = 1 << 13;
 export const VM_SEQ_READ = 1 << 15;
 export const VM_RAND_READ = 1 << 16;
 export const VM_DONTCOPY = 1 << 17;
+/** Never merged and never grown: hugetlb's VMAs (of VM_SPECIAL the only ones in the model). */
+export const VM_DONTEXPAND = 1 << 18;
 export const VM_LOCKONFAULT = 1 << 19;
 export const VM_ACCOUNT = 1 << 20;
 export const VM_NORESERVE = 1 << 21;
@@ -40,6 +42,13 @@ export const VM_FLAG_NAMES = [
   "rr", "dc", "de", "lf", "ac", "nr", "ht", "sf", "ar", "wf", "dd", "sd", "mm", "hg", "nh", "mg",
 ] as const; // prettier-ignore
 
+/** The last read of swap for a VMA: at which page, how many pages wide, and how many of them were used since. */
+export interface SwapReadahead {
+  readonly page: number;
+  readonly window: number;
+  readonly hits: number;
+}
+
 let nextVmaId = 1;
 
 export class Vma {
@@ -53,7 +62,11 @@ export class Vma {
   /** Offset of the first page in the file, or in the anon_vma's index space. */
   pgoff: number;
   file: FileMapping | undefined;
+  /** Stands for struct file: two descriptors of one file do not let their VMAs merge. */
+  openFile: object | undefined;
   anonVma: AnonVma | undefined;
+  /** swap_readahead_info (swap-in.ts): where swap was last read for this VMA. */
+  swapReadahead: SwapReadahead | undefined;
   /** Every anon_vma whose folios this VMA may map. */
   readonly anonVmaChain: AnonVma[] = [];
 

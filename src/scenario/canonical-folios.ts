@@ -126,7 +126,7 @@ export function formatRuns(runs: readonly (readonly [number, number, number | st
 export function folioFigures(folio: FolioDump): ReadonlyMap<string, string> {
   if (isSmallFolio(folio)) {
     const figures = new Map([
-      ["pages", "1"],
+      ["pages", folio.pages.toString()],
       ["kpagecount", formatRuns([[0, 0, folio.kpagecount]])],
       ["kpageflags", formatRuns([[0, 0, folio.kpageflags]])],
     ]);

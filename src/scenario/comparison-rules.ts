@@ -5,6 +5,7 @@
  * its reason explains. Rules that hold for any two machines are in MACHINE_NOISE; the others are chosen by whoever
  * compares, for the kernel at hand.
  */
+import type { ScenarioRecord } from "./dump.ts";
 
 /** One figure that two dumps do not agree on; null: one of them has no such figure. */
 export interface FigureDifference {
@@ -143,3 +144,37 @@ export const SWAP_OFFSET_RULE: ComparisonRule = {
     difference.path.includes("pagemap") &&
     sameAfter((text) => text.replaceAll(/\bswap type=[0-9]+ off=0x[0-9a-f]+/g, "swap"))(difference),
 };
+
+export const IDLE_RULE: ComparisonRule = {
+  name: "idle",
+  reason: "programs that look for idle pages (DAMON) set IDLE, clear REFERENCED and take the accessed bit",
+  covers: (difference) =>
+    (isFigure(difference, "kpageflags") &&
+      sameAfter((text) => text.replaceAll(/\b(?:IDLE|REFERENCED)\b,?/g, "").replaceAll(/,(?=;|$)/g, ""))(difference)) ||
+    difference.path.at(-1) === "Referenced",
+};
+
+/** Rules for the answers of a running kernel, of which nothing is known but what it has answered. */
+export function rulesForKernel(answers: ScenarioRecord): readonly ComparisonRule[] {
+  const dumps = answers.steps.map(({ dump }) => dump);
+  const vmas = dumps.flatMap(({ processes }) => Object.values(processes).flatMap((process) => process.vmas));
+  const hasSoftDirty = vmas.some(({ vmflags }) => vmflags.includes("sd"));
+  const flags = dumps.flatMap(({ folios }) => Object.values(folios).flatMap(({ kpageflags }) => [kpageflags].flat(2)));
+  const isText = (flag: string | number): flag is string => typeof flag === "string";
+  const anonWithoutKsm = flags.filter(isText).some((text) => /\bANON\b/.test(text) && !/\bKSM\b/.test(text));
+  const nodes = new Set(
+    vmas.flatMap(({ numa_maps }) => [...(numa_maps ?? "").matchAll(/ (N[0-9]+)=/g)].map((m) => m[1])),
+  );
+  return [
+    ...MACHINE_NOISE,
+    RAW_RULE,
+    TEST_MEMORY_RULE,
+    MACHINE_COUNTERS_RULE,
+    FILE_NAME_RULE,
+    SWAP_OFFSET_RULE,
+    ...(hasSoftDirty ? [] : [SOFT_DIRTY_RULE]),
+    ...(anonWithoutKsm ? [KSM_FLAG_RULE] : []),
+    ...(flags.filter(isText).some((text) => /\bIDLE\b/.test(text)) ? [IDLE_RULE] : []),
+    ...(nodes.size < 2 ? [NUMA_RULE] : []),
+  ];
+}

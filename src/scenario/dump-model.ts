@@ -6,7 +6,7 @@ import type { CountedMachine } from "./counted-machine.ts";
 import { FolioLabels, pagemapRuns, readPagemap } from "./dump-model-pagemap.ts";
 import { dumpFolios } from "./dump-model-folios.ts";
 import { dumpVma } from "./dump-model-smaps.ts";
-import type { Dump, ProcessDump } from "./dump.ts";
+import type { Dump, MthpCounters, ProcessDump } from "./dump.ts";
 import type { ModelProcess, ProcessTable } from "./model-process.ts";
 
 /** Only mappings in this window belong to the scenario, as in the lab. Pages. */
@@ -19,9 +19,8 @@ export function dumpModel(
   table: ProcessTable,
   label: string,
   chosen: readonly ModelProcess[],
+  labels: FolioLabels,
 ): Dump {
-  const { memory } = machine;
-  const labels = new FolioLabels(memory);
   const processes: Record<string, ProcessDump> = {};
   for (const process of chosen) processes[process.name] = dumpProcess(machine, process, labels);
   return {
@@ -142,7 +141,7 @@ function dumpTotals(machine: CountedMachine): Pick<Dump, "meminfo_kB" | "test_kB
 
 function dumpMthp(memory: Memory): Pick<Dump, "mthp"> {
   const { nrAnon, nrAnonPartiallyMapped, split, splitDeferred } = memory.statistics.mthp;
-  const mthp: Record<string, Record<string, number>> = {};
+  const mthp: Record<string, MthpCounters> = {};
   for (let order = 2; order <= 9; order++) {
     const values = {
       nr_anon: nrAnon[order],

@@ -1,7 +1,7 @@
 /**
  * Text to commands to text: any list of commands that the language can say comes back as it was.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   ADVICES,

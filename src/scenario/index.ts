@@ -15,7 +15,15 @@ export * from "./dump.ts";
 export { formatCommand, formatScenario, formatSizeWord } from "./format-scenario.ts";
 export { runScenario } from "./model-runner.ts";
 export { type ParsedScenario, parseScenario, scenarioOf } from "./parse-scenario.ts";
+export {
+  BadReproduction,
+  type CannotStep,
+  type CommandTime,
+  type Reproduction,
+  parseReproduction,
+} from "./parse-reproduction.ts";
 export { BadRecord, readRecord } from "./read-record.ts";
+export { type ReproduceOptions, reproduceAsC } from "./reproduce-c.ts";
 export { BadScenario, type ScenarioError, formatScenarioError } from "./scenario-error.ts";
 export { SCENARIO_BYTES_MAX } from "./scenario-limits.ts";
 export * from "./scenario-run.ts";

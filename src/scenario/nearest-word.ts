@@ -2,10 +2,12 @@
  * "Did you mean ...?": the known word that is fewest typing errors away.
  *
  * A typing error is a letter added, left out, replaced, or swapped with its neighbour (Damerau-Levenshtein, restricted).
- * A word counts as near if at most a third of it is wrong.
+ * A word counts as near if at most a third of it is wrong, or if one begins with the other ("private" and "priv").
  */
 
 const LONGEST = 24;
+/** Letters that are enough of a beginning. */
+const BEGINNING = 3;
 
 /** Typing errors between two words. */
 export function typingErrors(a: string, b: string): number {
@@ -33,7 +35,8 @@ export function nearestWord(word: string, known: Iterable<string>): string | und
   let fewest = Infinity;
   for (const each of known) {
     const errors = typingErrors(word.toLowerCase(), each.toLowerCase());
-    if (errors < fewest && errors <= Math.max(1, Math.floor(each.length / 3))) {
+    const begins = Math.min(word.length, each.length) >= BEGINNING && (word.startsWith(each) || each.startsWith(word));
+    if (errors < fewest && (begins || errors <= Math.max(1, Math.floor(each.length / 3)))) {
       nearest = each;
       fewest = errors;
     }

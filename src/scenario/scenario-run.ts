@@ -18,6 +18,8 @@ export interface RunScenarioOptions {
   readonly schemes: readonly Scheme[];
   /** CONFIG_MEM_SOFT_DIRTY; true if not given. */
   readonly hasSoftDirty?: boolean;
+  /** Hold the invariants of kernel-facts 8 after every command: slow. */
+  readonly checkInvariants?: boolean;
 }
 
 export interface ScenarioRun {

@@ -53,6 +53,8 @@ export interface CounterContext {
   readonly orders: ArrayLike<number>;
   readonly pageTables?: PageTableView | undefined;
   readonly references?: ReferenceView | undefined;
+  /** A KSM page: one VMA may map it at many addresses. Absent: there are none. */
+  readonly isKsm?: ((folio: number) => boolean) | undefined;
   /** Absent: nothing is charged, and nothing is lost by it. */
   readonly meter?: Meter | undefined;
   /** Schemes with secret or random numbers draw them from this. */

@@ -48,7 +48,15 @@ class DoublemapCounter implements Counter {
     this.charge(folio, first, pageCount, level);
   }
 
-  remove(folio: number, first: number, pageCount: number, level: Level, _table: number, vma: number, _mm: number): void {
+  remove(
+    folio: number,
+    first: number,
+    pageCount: number,
+    level: Level,
+    _table: number,
+    vma: number,
+    _mm: number,
+  ): void {
     const { counts } = this;
     const isPmd = level === LEVEL_PMD || level === LEVEL_PUD;
     this.references[folio] -= isPmd ? 1 : pageCount;

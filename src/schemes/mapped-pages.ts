@@ -10,12 +10,7 @@
  * What it cannot say: a THP and one child that each unmap up to half, a THP and 511 children that all unmap all but one
  * page. Both have pages that nobody maps, and as many mapped pages as there are pages.
  */
-import {
-  type FolioColumns,
-  type Level,
-  averageOfMappedPages,
-  entriesOfBatch,
-} from "../kernel/index.ts";
+import { type FolioColumns, type Level, averageOfMappedPages, entriesOfBatch } from "../kernel/index.ts";
 import type { Counter, CounterContext } from "./counter.ts";
 import { ATOMICS } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";

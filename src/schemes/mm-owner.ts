@@ -166,7 +166,7 @@ class MmOwnerCounter implements Counter, RawCounts {
 
   statisticsPages(folio: number): number {
     if (this.orders[folio] === 0) return this.smallMapcount[folio] > 0 ? 1 : 0;
-    return this.slots.entries[folio] > 0 ? 2 ** this.orders[folio] : 0;
+    return this.slots.entries[folio] > 0 ? 1 << this.orders[folio] : 0;
   }
 
   largeMapcount(folio: number): number {
@@ -201,7 +201,7 @@ class MmOwnerCounter implements Counter, RawCounts {
 /** Certain only below an average of one; certainly not under a PMD entry or in a small folio. */
 function partialOfEntries(entries: number, pmdEntries: number, order: number): Answer {
   if (entries === 0 || pmdEntries > 0 || order === 0) return NO;
-  return entries < 2 ** order ? YES : UNKNOWN;
+  return entries < 1 << order ? YES : UNKNOWN;
 }
 
 export const mmOwner: Scheme = {

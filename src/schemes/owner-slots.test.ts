@@ -31,9 +31,9 @@ class Trace {
       if (step.startsWith("+")) this.slots.add(0, entries, mm);
       else this.slots.subtract(0, entries, mm);
     }
-    const { ownerA, ownerB, entriesA, entriesB, entries, sharedBit } = this.slots;
-    const slot = (owner: number, count: number): string => (owner < 0 ? "-" : `${MMS[owner]}${count}`);
-    return `${slot(ownerA[0], entriesA[0])}/${slot(ownerB[0], entriesB[0])}/${entries[0]}/${sharedBit[0]}`;
+    const [mmA, entriesA, mmB, entriesB] = this.slots.owners(0);
+    const slot = (mm: number, count: number): string => (mm < 0 ? "-" : `${MMS[mm]}${count}`);
+    return `${slot(mmA, entriesA)}/${slot(mmB, entriesB)}/${this.slots.entries[0]}/${this.slots.sharedBit[0]}`;
   }
 
   get answer(): number {

@@ -7,13 +7,7 @@
  * price is a cache line of struct page for every page of every batch. A PMD or PUD entry maps the whole folio here.
  * Hugetlb counts its entries and nothing else: no pages, no owners (kernel-facts 2.3).
  */
-import {
-  type FolioColumns,
-  type Level,
-  LEVEL_PMD,
-  LEVEL_PUD,
-  entriesOfBatch,
-} from "../kernel/index.ts";
+import { type FolioColumns, type Level, LEVEL_PMD, LEVEL_PUD, entriesOfBatch } from "../kernel/index.ts";
 import type { Counter, CounterContext, RawCounts, ReferenceView } from "./counter.ts";
 import { ATOMICS, type Meter } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
@@ -152,7 +146,7 @@ class PageCounter implements Counter, RawCounts {
   partial(folio: number): Answer {
     const pages = this.pagesWithPte[folio];
     if (this.entireEntries[folio] > 0 || pages === 0) return NO;
-    return pages < 2 ** this.orders[folio] ? YES : NO;
+    return pages < 1 << this.orders[folio] ? YES : NO;
   }
 
   canReuse(folio: number, _mm: number): Answer {
@@ -183,7 +177,7 @@ class PageCounter implements Counter, RawCounts {
   statisticsPages(folio: number): number {
     const order = this.orders[folio];
     if (order === 0) return this.ptesOfPage[folio] > 0 ? 1 : 0;
-    return this.entireEntries[folio] > 0 ? 2 ** order : this.pagesWithPte[folio];
+    return this.entireEntries[folio] > 0 ? 1 << order : this.pagesWithPte[folio];
   }
 
   largeMapcount(folio: number): number {

@@ -28,3 +28,8 @@ export function isMappedInVma(context: CounterContext, folio: number, vma: numbe
   }
   return pageTables !== undefined && pageTables.entriesOfVma(folio, vma) > 0;
 }
+
+/** True of a small folio that each VMA maps at most once, so that its VMAs are its mappings: any but a KSM page. */
+export function isOneEntryPerVma({ orders, isKsm }: CounterContext, folio: number): boolean {
+  return orders[folio] === 0 && (isKsm === undefined || !isKsm(folio));
+}

@@ -9,7 +9,7 @@
  * Address spaces have no names in a state: the value of an mm id never decides anything (kernel-facts 1.4), so states
  * that differ by a renaming are one. A state is a number below 2^53, its mms' codes in ascending order.
  */
-import { OwnerSlots } from "../../src/schemes/owner-slots.ts";
+import { NO_OWNER, OwnerSlots } from "../../src/schemes/owner-slots.ts";
 
 /** Which folio, how many pages and address spaces, and which steps are allowed. */
 export interface LifeRules {
@@ -333,7 +333,7 @@ export class LifeCode {
         if (rules.pmd) code = code * 2 + life.leaf[view];
       }
       if (rules.movable) code = code * masks + life.gone[mm];
-      const slot = life.slots.ownerA[0] === mm ? SLOT_A : life.slots.ownerB[0] === mm ? SLOT_B : SLOT_NONE;
+      const slot = life.slots.ownerA[0] === mm + 1 ? SLOT_A : life.slots.ownerB[0] === mm + 1 ? SLOT_B : SLOT_NONE;
       const count = slot === SLOT_A ? life.slots.entriesA[0] : slot === SLOT_B ? life.slots.entriesB[0] : 0;
       codes[mm] = (code * 3 + slot) * counts + count;
     }
@@ -360,17 +360,17 @@ export class LifeCode {
     life.goneExclusive = rules.kind === "anon" && rules.movable ? take(masks) : 0;
     life.exclusive = rules.kind === "anon" ? take(masks) : 0;
     slots.sharedBit[0] = take(2);
-    slots.ownerA[0] = slots.ownerB[0] = -1;
+    slots.ownerA[0] = slots.ownerB[0] = NO_OWNER;
     slots.entriesA[0] = slots.entriesB[0] = 0;
     let total = 0;
     for (let mm = rules.mms - 1; mm >= 0; mm--) {
       const count = take(counts);
       const slot = take(3);
       if (slot === SLOT_A) {
-        slots.ownerA[0] = mm;
+        slots.ownerA[0] = mm + 1;
         slots.entriesA[0] = count;
       } else if (slot === SLOT_B) {
-        slots.ownerB[0] = mm;
+        slots.ownerB[0] = mm + 1;
         slots.entriesB[0] = count;
       }
       life.gone[mm] = rules.movable ? take(masks) : 0;

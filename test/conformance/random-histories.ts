@@ -1,162 +1,69 @@
 /**
- * Random histories of a few folios: wishes of fast-check, kept legal by the page tables.
+ * Random histories for fast-check: folios of some orders and a list of wishes (wishes.ts), played to a machine.
  *
- * A wish is a handful of numbers. What it comes to depends on what is mapped when its turn comes: a range is cut to the
- * first run of pages that can be mapped (or unmapped), a PMD entry is added where nothing else is. A wish that cannot be
- * met comes to nothing. So every part of a history that fast-check leaves out leaves a legal history.
+ * Whatever fast-check leaves out of the list, what is left is a legal history.
  */
 import * as fc from "fast-check";
-import { HPAGE_PMD_NR, LEVEL_PMD, LEVEL_PTE } from "../../src/kernel/index.ts";
-import { type MappingEvent, PageTables } from "./page-tables.ts";
+import type { Scheme } from "../../src/schemes/index.ts";
+import { type Listener, MMS, MappingMachine, type Slot, VMAS } from "./mapping-machine.ts";
+import { type Wish, type WishKind, grant } from "./wishes.ts";
 
-/** VMAs of one address space that may map the same folio. */
-const VMAS_OF_MM = 2;
-
-/** Something to be tried. */
-export interface Wish {
-  readonly what: "map" | "unmap" | "mapPmd" | "unmapPmd" | "splitPmd" | "fork" | "exit";
-  readonly folio: number;
-  readonly mm: number;
-  readonly other: number;
-  readonly view: number;
-  /** First page and number of pages, as shares of the folio in 1/64, so that small and large folios are cut alike. */
-  readonly from: number;
-  readonly length: number;
-}
-
-/** A history: folios of these orders, so many address spaces, and wishes. */
+/** A history: folios of these orders, and wishes. */
 export interface History {
-  readonly orders: readonly number[];
-  readonly mms: number;
+  readonly slots: readonly Slot[];
   readonly wishes: readonly Wish[];
 }
 
-const SHARES = 64;
-
-/** Histories of one to three folios in one to five address spaces. */
+/** Histories of one to three folios. Only folios up to PMD size have PMD entries, so that every scheme counts them. */
 export function histories(orders: readonly number[]): fc.Arbitrary<History> {
+  const slot = fc.constantFrom(...orders).map((order): Slot => ({ order, leaves: order <= 9 }));
   return fc.record({
-    orders: fc.array(fc.constantFrom(...orders), { minLength: 1, maxLength: 3 }),
-    mms: fc.integer({ min: 1, max: 5 }),
+    slots: fc.array(slot, { minLength: 1, maxLength: 3 }),
     // Long ones: a third address space must come and the first two must go before anything is misjudged.
     wishes: fc.array(wish(), { minLength: 1, maxLength: 60, size: "max" }),
   });
 }
 
 function wish(): fc.Arbitrary<Wish> {
+  const kind = (...kinds: WishKind[]): fc.Arbitrary<WishKind> => fc.constantFrom(...kinds);
+  const whole = fc.constant(0);
   return fc.record({
-    what: fc.oneof(
-      { arbitrary: fc.constant<Wish["what"]>("map"), weight: 4 },
-      { arbitrary: fc.constant<Wish["what"]>("unmap"), weight: 4 },
-      { arbitrary: fc.constantFrom<Wish["what"]>("mapPmd", "unmapPmd", "splitPmd"), weight: 3 },
-      { arbitrary: fc.constantFrom<Wish["what"]>("fork", "exit"), weight: 6 },
+    kind: fc.oneof(
+      { arbitrary: kind("map"), weight: 4 },
+      { arbitrary: kind("unmap"), weight: 4 },
+      { arbitrary: kind("mapLeaf", "unmapLeaf", "splitLeaf"), weight: 3 },
+      { arbitrary: kind("fork", "exit"), weight: 6 },
+      { arbitrary: kind("move"), weight: 2 },
+      { arbitrary: kind("get", "put", "pin", "unpin", "cache", "recreate", "walk"), weight: 1 },
     ),
-    folio: fc.nat(2),
-    mm: fc.nat(4),
-    other: fc.nat(4),
-    view: fc.nat(VMAS_OF_MM - 1),
-    from: fc.oneof(fc.constant(0), fc.nat(SHARES - 1)),
-    length: fc.oneof(fc.constant(SHARES), fc.nat(SHARES)),
+    slot: fc.nat(2),
+    vma: fc.nat(VMAS - 1),
+    other: fc.nat(MMS * 4 - 1),
+    from: fc.oneof(whole, fc.nat(1023)),
+    length: fc.oneof(whole, fc.nat(31)),
   });
 }
 
-/** The events of a history, in order. */
-export function eventsOf(history: History): MappingEvent[] {
-  const tables = new PageTables(history.orders);
-  const events: MappingEvent[] = [];
-  for (const each of history.wishes) {
-    const step = {
-      ...each,
-      folio: each.folio % history.orders.length,
-      mm: each.mm % history.mms,
-      other: each.other % history.mms,
-    };
-    for (const event of comesTo(step, tables)) {
-      tables.apply(event);
-      events.push(event);
-    }
-  }
-  return events;
+/** A machine in the middle of a history. */
+export interface Stage {
+  readonly machine: MappingMachine;
+  readonly listeners: readonly Listener[];
 }
 
-function comesTo(step: Wish, tables: PageTables): MappingEvent[] {
-  const { what, folio, mm } = step;
-  const vma = mm * VMAS_OF_MM + step.view;
-  const pages = tables.pageCount(folio);
-  const whole = { folio, first: 0, pageCount: pages, mm, vma };
-  const hasPmd = tables.isMapped(folio, 0, LEVEL_PMD, vma);
-  const ptes = pagesOf(tables, folio, vma);
-  switch (what) {
-    case "map":
-      return hasPmd ? [] : oneRun(step, tables, (page) => !ptes.has(page), "add");
-    case "unmap":
-      return oneRun(step, tables, (page) => ptes.has(page), "remove");
-    case "mapPmd":
-      if (hasPmd || ptes.size > 0 || pages !== HPAGE_PMD_NR) return [];
-      return [{ type: "add", level: LEVEL_PMD, ...whole }];
-    case "unmapPmd":
-      return hasPmd ? [{ type: "remove", level: LEVEL_PMD, ...whole }] : [];
-    case "splitPmd":
-      if (!hasPmd) return [];
-      return [
-        { type: "add", level: LEVEL_PTE, ...whole },
-        { type: "remove", level: LEVEL_PMD, ...whole },
-      ];
-    case "fork":
-      return fork(step, tables);
-    case "exit":
-      return allOf(tables, folio, mm).map((event) => ({ ...event, type: "remove" }));
-  }
-}
-
-function pagesOf(tables: PageTables, folio: number, vma: number): Set<number> {
-  const ptes = tables.entriesOf(folio).filter((entry) => entry.vma === vma && entry.level === LEVEL_PTE);
-  return new Set(ptes.map(({ first }) => first));
-}
-
-/** The first run of fitting pages in the wished range, as one batch. */
-function oneRun(
-  { folio, mm, view, from, length }: Wish,
-  tables: PageTables,
-  fits: (page: number) => boolean,
-  type: "add" | "remove",
-): MappingEvent[] {
-  const pages = tables.pageCount(folio);
-  let first = Math.floor((from * pages) / SHARES);
-  const end = Math.min(pages, first + Math.max(1, Math.floor((length * pages) / SHARES)));
-  while (first < end && !fits(first)) first++;
-  let behind = first;
-  while (behind < end && fits(behind)) behind++;
-  if (behind === first) return [];
-  return [{ type, folio, first, pageCount: behind - first, level: LEVEL_PTE, mm, vma: mm * VMAS_OF_MM + view }];
-}
-
-/** What an address space maps of a folio, in batches of consecutive pages. */
-function allOf(tables: PageTables, folio: number, mm: number): MappingEvent[] {
-  const events: MappingEvent[] = [];
-  for (let vma = mm * VMAS_OF_MM; vma < (mm + 1) * VMAS_OF_MM; vma++) {
-    const pages = tables.pageCount(folio);
-    if (tables.isMapped(folio, 0, LEVEL_PMD, vma)) {
-      events.push({ type: "add", folio, first: 0, pageCount: pages, level: LEVEL_PMD, mm, vma });
-    }
-    const ptes = pagesOf(tables, folio, vma);
-    for (let first = 0; first < pages; first++) {
-      if (!ptes.has(first)) continue;
-      let behind = first;
-      while (ptes.has(behind)) behind++;
-      events.push({ type: "add", folio, first, pageCount: behind - first, level: LEVEL_PTE, mm, vma });
-      first = behind;
-    }
-  }
-  return events;
-}
-
-/** An address space that maps nothing of the folio becomes a copy of another. */
-function fork({ folio, mm, other }: Wish, tables: PageTables): MappingEvent[] {
-  if (mm === other || allOf(tables, folio, other).length > 0) return [];
-  return allOf(tables, folio, mm).map((event) => ({
-    ...event,
-    mm: other,
-    vma: other * VMAS_OF_MM + (event.vma % VMAS_OF_MM),
+/** A machine for the history, and a counter of each scheme that hears it. */
+export function stage(history: History, schemes: readonly Scheme[]): Stage {
+  const machine = new MappingMachine(history.slots);
+  const { frameCount, orders } = machine;
+  const listeners = schemes.map((scheme) => ({
+    scheme,
+    counter: scheme.createCounter({ frameCount, orders, pageTables: machine, references: machine, seed: 1 }),
   }));
+  machine.listen(listeners);
+  return { machine, listeners };
+}
+
+/** Plays a history; calls `after` behind each event with the slot that it touched. */
+export function play({ wishes }: History, { machine, listeners }: Stage, after: (slot: number) => void): void {
+  machine.afterEvent = after;
+  for (const each of wishes) grant(machine, listeners, each);
 }

@@ -10,8 +10,7 @@ const FREE = -1;
 /** What is wrong with a folio's slots, given how many entries each mm really has; undefined: nothing. */
 export function slotComplaint(slots: OwnerSlots, folio: number, entriesOfMm: readonly number[]): string | undefined {
   const total = slots.entries[folio];
-  const [ownerA, ownerB] = [slots.ownerA[folio], slots.ownerB[folio]];
-  const [inA, inB] = [slots.entriesA[folio], slots.entriesB[folio]];
+  const [ownerA, inA, ownerB, inB] = slots.owners(folio);
   const shared = slots.sharedBit[folio] === 1;
   if (total !== entriesOfMm.reduce((sum, entries) => sum + entries, 0)) return "the total is not the sum over mms";
   if ((ownerA === FREE) !== (inA === 0) || (ownerB === FREE) !== (inB === 0)) return "a slot is free and is not empty";

@@ -1,0 +1,23 @@
+/**
+ * VMAs and the files that they map: i_mmap and the reference that each VMA holds on the inode.
+ */
+import type { FileMapping } from "./file-mapping.ts";
+import type { Memory } from "./memory.ts";
+import { releaseFile } from "./page-cache.ts";
+import type { Vma } from "./vma.ts";
+
+/** vma_link_file, get_file: a new VMA maps its file. */
+export function linkFile(vma: Vma): void {
+  const { file } = vma;
+  if (file === undefined) return;
+  file.vmas.add(vma);
+  file.holders++;
+}
+
+/** unlink_file_vma, fput: the VMA is gone. Tells whether it had a file, whose inode may have died with it. */
+export function unlinkFile(memory: Memory, vma: Vma): void {
+  const file: FileMapping | undefined = vma.file;
+  if (file === undefined) return;
+  file.vmas.delete(vma);
+  releaseFile(memory, file);
+}

@@ -1,0 +1,189 @@
+/**
+ * `three-state`: not mapped, mapped exactly once, possibly mapped more than once (Matthew Wilcox, 19 December 2021).
+ *
+ * Kept on the head page; several entries of one VMA count once. A first VMA leads from "not mapped" to "once", a second
+ * to "possibly more". From "once" the removal of that VMA's last entry leads back. From "possibly more" no removal leads
+ * anywhere: who would know that it was the last? Only an rmap walk that somebody has just made may store what it found.
+ *
+ *     not mapped  <-->  once  -->  possibly more
+ *          ^              ^              |
+ *          +--------------+--------------+   a full rmap walk (`learn`)
+ *
+ * What it says: "not mapped" lets migration and truncation skip the walk. What it cannot say: anything at "possibly more",
+ * not even that the folio is still mapped; and at "once", how many of the references are mappings, since every entry holds
+ * one. Linus' objection: even "exactly once" says nothing of references that are not mappings.
+ */
+import type { Level } from "../kernel/index.ts";
+import { entriesOfBatch } from "../kernel/index.ts";
+import type { Counter, CounterContext, PageTableView } from "./counter.ts";
+import { ATOMICS, LOADS } from "./meter.ts";
+import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
+import type { RmapFindings } from "./rmap-findings.ts";
+import { type Answer, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
+import { answerUnknownAtRest } from "./unknown-at-rest.ts";
+import { isMappedInVma, isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
+
+const NOT_MAPPED = 0;
+const ONCE = 1;
+const POSSIBLY_MORE = 2;
+
+class ThreeStateCounter implements Counter {
+  private readonly context: CounterContext;
+  private readonly pageTables: PageTableView;
+  private readonly state: Uint8Array;
+  /** The mappings' part of the reference count, which the state does not tell. */
+  private readonly references: Int32Array;
+
+  constructor(context: CounterContext) {
+    this.context = context;
+    this.pageTables = pageTablesOf(context, "three-state");
+    this.state = new Uint8Array(context.frameCount);
+    this.references = new Int32Array(context.frameCount);
+  }
+
+  add(folio: number, _first: number, pageCount: number, level: Level, _table: number, vma: number, _mm: number): void {
+    this.changeReferences(folio, entriesOfBatch(pageCount, level));
+    if (this.state[folio] === NOT_MAPPED) this.become(folio, ONCE);
+    else if (this.state[folio] === ONCE && !isMappedInVma(this.context, folio, vma, pageCount)) {
+      this.become(folio, POSSIBLY_MORE);
+    }
+  }
+
+  remove(
+    folio: number,
+    _first: number,
+    pageCount: number,
+    level: Level,
+    _table: number,
+    vma: number,
+    _mm: number,
+  ): void {
+    this.changeReferences(folio, -entriesOfBatch(pageCount, level));
+    if (this.state[folio] === ONCE && !isMappedInVma(this.context, folio, vma, pageCount)) {
+      this.become(folio, NOT_MAPPED);
+    }
+  }
+
+  /** Entries of the only VMA go to another: one VMA again if they were its last. */
+  move(
+    folio: number,
+    _first: number,
+    _pageCount: number,
+    _level: Level,
+    _fromTable: number,
+    fromVma: number,
+    _toTable: number,
+    toVma: number,
+    _mm: number,
+  ): void {
+    if (this.state[folio] !== ONCE || fromVma === toVma) return;
+    if (this.pageTables.entriesOfVma(folio, fromVma) > 0) this.become(folio, POSSIBLY_MORE);
+  }
+
+  freed(folio: number): void {
+    this.state[folio] = NOT_MAPPED;
+  }
+
+  learn(folio: number, { vmas }: RmapFindings): void {
+    if (this.state[folio] === POSSIBLY_MORE) this.become(folio, Math.min(vmas, POSSIBLY_MORE));
+  }
+
+  private become(folio: number, state: number): void {
+    this.state[folio] = state;
+    this.context.meter?.charge(ATOMICS, 1);
+  }
+
+  private changeReferences(folio: number, entries: number): void {
+    this.references[folio] += entries;
+    this.context.meter?.chargeReferences();
+    this.context.meter?.charge(LOADS, 1);
+    this.context.meter?.chargeLines(0, 1, 1);
+  }
+
+  mapped(folio: number): Answer {
+    if (this.state[folio] === NOT_MAPPED) return NO;
+    return this.state[folio] === ONCE ? YES : UNKNOWN;
+  }
+
+  mappings(folio: number): number {
+    return this.state[folio] === POSSIBLY_MORE ? UNKNOWN_COUNT : this.state[folio];
+  }
+
+  pageMapcount(folio: number, _pageIndex: number): number {
+    if (this.state[folio] === NOT_MAPPED) return 0;
+    return this.state[folio] === ONCE && isOneEntryPerVma(this.context, folio) ? 1 : UNKNOWN_COUNT;
+  }
+
+  others(folio: number, _mm: number): Answer {
+    return this.state[folio] === POSSIBLY_MORE ? UNKNOWN : NO;
+  }
+
+  otherVmas(folio: number, _vma: number): Answer {
+    return this.state[folio] === POSSIBLY_MORE ? UNKNOWN : NO;
+  }
+
+  isMaybeMappedShared(folio: number): boolean {
+    return this.state[folio] === POSSIBLY_MORE;
+  }
+
+  partial(folio: number): Answer {
+    return this.state[folio] === NOT_MAPPED || this.context.orders[folio] === 0 ? NO : UNKNOWN;
+  }
+
+  canReuse(folio: number, _mm: number): Answer {
+    return canReuseLastReference(this.context.references, folio, this.references[folio]);
+  }
+
+  stopWalk(folio: number, found: number): Answer {
+    if (this.state[folio] === POSSIBLY_MORE) return UNKNOWN;
+    return found >= this.state[folio] ? YES : NO;
+  }
+
+  /** Known where the number of entries is: none, or one entry of a small folio. */
+  extraReferences(folio: number): number {
+    const isKnown =
+      this.state[folio] === NOT_MAPPED || (this.state[folio] === ONCE && isOneEntryPerVma(this.context, folio));
+    return isKnown ? extraReferencesOf(this.context.references, folio) : UNKNOWN_COUNT;
+  }
+
+  pinned(folio: number): Answer {
+    const { references, orders } = this.context;
+    return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.references[folio] });
+  }
+
+  mappingReferences(folio: number): number {
+    return this.references[folio];
+  }
+
+  statisticsPages(folio: number): number {
+    if (this.state[folio] === POSSIBLY_MORE) return UNKNOWN_COUNT;
+    return this.state[folio] === NOT_MAPPED ? 0 : 2 ** this.context.orders[folio];
+  }
+}
+
+export const threeState: Scheme = {
+  id: "three-state",
+  title: "not mapped, mapped once, possibly more",
+  origin: "Matthew Wilcox, December 2021",
+  shownByDefault: false,
+  stateBits: { perFolio: 2, perPage: 0 },
+  smallFolios: "as-large",
+  unit: "vmas",
+  leafEntries: "any-part",
+  looksIntoPageTables: true,
+  guarantees: {
+    mapped: "exact-or-unknown",
+    mappings: "exact-or-unknown",
+    pageMapcount: "exact-or-unknown",
+    others: "exact-or-unknown",
+    otherVmas: "exact-or-unknown",
+    partial: "exact-or-unknown",
+    canReuse: "one-sided",
+    stopWalk: "exact-or-unknown",
+    extraReferences: "exact-or-unknown",
+    pinned: "one-sided",
+  },
+  rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  createCounter: (context) => new ThreeStateCounter(context),
+  answerAtRest: answerUnknownAtRest,
+};

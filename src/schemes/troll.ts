@@ -1,0 +1,195 @@
+/**
+ * `troll`: Zero, One, Two, Many (Matthew Wilcox, 27 January 2022): counting in a Discworld troll manner.
+ *
+ * The count is of VMAs with at least one entry, PMD or PTE alike, and saturates: Two goes to One and One to Zero when a
+ * VMA's last entry goes, but Many stays Many. Only an rmap walk that finds fewer stores what it found. Each state holds
+ * that many references, so a folio has at most three by mapping, and no process can overflow the reference count.
+ * Whether an entry is a VMA's first or last needs a look at that VMA, unless the batch covers the folio (vma-look.ts).
+ *
+ * What it cannot say: at Many anything. Its own author names the early stop of rmap walks; also whether the folio is mapped
+ * at all, and so Many keeps its three references when all mappings are gone, until somebody walks. And the unit is the
+ * VMA: two VMAs of one address space look like two address spaces.
+ */
+import type { Level } from "../kernel/index.ts";
+import type { Counter, CounterContext, PageTableView } from "./counter.ts";
+import { ATOMICS, LOADS } from "./meter.ts";
+import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
+import type { RmapFindings } from "./rmap-findings.ts";
+import { type Answer, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
+import { answerUnknownAtRest } from "./unknown-at-rest.ts";
+import { isMappedInVma, isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
+
+const ZERO = 0;
+const ONE = 1;
+/** Three and more. */
+const MANY = 3;
+
+class TrollCounter implements Counter {
+  private readonly context: CounterContext;
+  private readonly pageTables: PageTableView;
+  private readonly state: Uint8Array;
+
+  constructor(context: CounterContext) {
+    this.context = context;
+    this.pageTables = pageTablesOf(context, "troll");
+    this.state = new Uint8Array(context.frameCount);
+  }
+
+  add(folio: number, _first: number, pageCount: number, _level: Level, _table: number, vma: number, _mm: number): void {
+    this.chargeLoad();
+    if (this.state[folio] < MANY && !isMappedInVma(this.context, folio, vma, pageCount)) this.gain(folio);
+  }
+
+  remove(
+    folio: number,
+    _first: number,
+    pageCount: number,
+    _level: Level,
+    _table: number,
+    vma: number,
+    _mm: number,
+  ): void {
+    this.chargeLoad();
+    if (this.state[folio] < MANY && !isMappedInVma(this.context, folio, vma, pageCount)) this.lose(folio);
+  }
+
+  /** One VMA loses its last entry before the other gains its first: Two does not pass through Many. */
+  move(
+    folio: number,
+    _first: number,
+    _pageCount: number,
+    _level: Level,
+    _fromTable: number,
+    fromVma: number,
+    _toTable: number,
+    toVma: number,
+    _mm: number,
+  ): void {
+    if (this.state[folio] === MANY || fromVma === toVma) return;
+    if (this.pageTables.entriesOfVma(folio, fromVma) === 0) this.lose(folio);
+    if (this.pageTables.entriesOfVma(folio, toVma) === 0) this.gain(folio);
+  }
+
+  freed(folio: number): void {
+    this.state[folio] = ZERO;
+  }
+
+  learn(folio: number, { vmas }: RmapFindings): void {
+    if (this.state[folio] !== MANY || vmas >= MANY) return;
+    this.state[folio] = vmas;
+    this.chargeChange();
+  }
+
+  private gain(folio: number): void {
+    this.state[folio] += 1;
+    this.chargeChange();
+  }
+
+  private lose(folio: number): void {
+    this.state[folio] -= 1;
+    this.chargeChange();
+  }
+
+  private chargeLoad(): void {
+    this.context.meter?.charge(LOADS, 1);
+    this.context.meter?.chargeLines(0, 1, 1);
+  }
+
+  /** The state and the references that it holds. */
+  private chargeChange(): void {
+    this.context.meter?.charge(ATOMICS, 1);
+    this.context.meter?.chargeReferences();
+  }
+
+  mapped(folio: number): Answer {
+    if (this.state[folio] === MANY) return UNKNOWN;
+    return this.state[folio] === ZERO ? NO : YES;
+  }
+
+  mappings(folio: number): number {
+    return this.state[folio] === MANY ? UNKNOWN_COUNT : this.state[folio];
+  }
+
+  pageMapcount(folio: number, _pageIndex: number): number {
+    const state = this.state[folio];
+    if (state === ZERO) return 0;
+    return state < MANY && isOneEntryPerVma(this.context, folio) ? state : UNKNOWN_COUNT;
+  }
+
+  others(folio: number, _mm: number): Answer {
+    return sharedOfTroll(this.state[folio]);
+  }
+
+  otherVmas(folio: number, _vma: number): Answer {
+    return sharedOfTroll(this.state[folio]);
+  }
+
+  isMaybeMappedShared(folio: number): boolean {
+    return this.state[folio] > ONE;
+  }
+
+  partial(folio: number): Answer {
+    return this.state[folio] === ZERO || this.context.orders[folio] === 0 ? NO : UNKNOWN;
+  }
+
+  canReuse(folio: number, _mm: number): Answer {
+    return canReuseLastReference(this.context.references, folio, this.state[folio]);
+  }
+
+  stopWalk(folio: number, found: number): Answer {
+    if (this.state[folio] === MANY) return UNKNOWN;
+    return found >= this.state[folio] ? YES : NO;
+  }
+
+  /** Exact at Many too: how many references the state holds is known, whatever it counts. */
+  extraReferences(folio: number): number {
+    return extraReferencesOf(this.context.references, folio);
+  }
+
+  /** With at most three references by mapping, oh_yes_page_is_most_definitely_dma_pinned (John Hubbard's wish). */
+  pinned(folio: number): Answer {
+    const { references, orders } = this.context;
+    return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.state[folio] });
+  }
+
+  mappingReferences(folio: number): number {
+    return this.state[folio];
+  }
+
+  statisticsPages(folio: number): number {
+    if (this.state[folio] === MANY) return UNKNOWN_COUNT;
+    return this.state[folio] === ZERO ? 0 : 2 ** this.context.orders[folio];
+  }
+}
+
+function sharedOfTroll(state: number): Answer {
+  if (state <= ONE) return NO;
+  return state === MANY ? UNKNOWN : YES;
+}
+
+export const troll: Scheme = {
+  id: "troll",
+  title: "Zero, One, Two, Many VMAs",
+  origin: "Matthew Wilcox, January 2022",
+  shownByDefault: false,
+  stateBits: { perFolio: 2, perPage: 0 },
+  smallFolios: "as-large",
+  unit: "vmas",
+  leafEntries: "any-part",
+  looksIntoPageTables: true,
+  guarantees: {
+    mapped: "exact-or-unknown",
+    mappings: "exact-or-unknown",
+    pageMapcount: "exact-or-unknown",
+    others: "one-sided",
+    otherVmas: "exact-or-unknown",
+    partial: "exact-or-unknown",
+    canReuse: "one-sided",
+    stopWalk: "exact-or-unknown",
+    extraReferences: "exact",
+    pinned: "one-sided",
+  },
+  rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  createCounter: (context) => new TrollCounter(context),
+  answerAtRest: answerUnknownAtRest,
+};

@@ -1,0 +1,184 @@
+/**
+ * `vma-table`: a count of (VMA, page table) pairs with at least one entry (Matthew Wilcox, 24 January 2023).
+ *
+ * "Constant state no matter how many pages": one count a folio. Whether a batch brings a new pair is seen in the page
+ * table at hand, whose lock is held: no other lock, which is why the unit is the pair and not the VMA. The count is 1 for
+ * most folios, 2 for one that straddles two page tables. A PMD entry's table is the PMD page, so a PMD split leaves it at
+ * 1, and a PUD mapping of a 1 GiB folio that is split into PTEs adds 511. Each pair holds one reference.
+ *
+ * What it cannot say: "I have it mapped, does anybody else?" At 1, no. Above what one VMA can span, yes. Between, the
+ * author gave up on it ten days later: at 2 it may be us twice or somebody else once, so ask the rmap. Nor does it know of
+ * entries: no page's mapcount, no partial mapping.
+ */
+import { type FolioColumns, HPAGE_PMD_ORDER, type Level } from "../kernel/index.ts";
+import type { Counter, CounterContext, PageTableView } from "./counter.ts";
+import { ATOMICS, ENTRIES_EXAMINED, TABLES_VISITED } from "./meter.ts";
+import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
+import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
+import { isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
+
+class VmaTableCounter implements Counter {
+  private readonly context: CounterContext;
+  private readonly pageTables: PageTableView;
+  private readonly pairs: Int32Array;
+
+  constructor(context: CounterContext) {
+    this.context = context;
+    this.pageTables = pageTablesOf(context, "vma-table");
+    this.pairs = new Int32Array(context.frameCount);
+  }
+
+  add(folio: number, _first: number, pageCount: number, _level: Level, table: number, vma: number, _mm: number): void {
+    this.chargeLook(folio, pageCount);
+    if (this.pageTables.entriesOfTable(folio, vma, table) === 0) this.change(folio, 1);
+  }
+
+  remove(
+    folio: number,
+    _first: number,
+    pageCount: number,
+    _level: Level,
+    table: number,
+    vma: number,
+    _mm: number,
+  ): void {
+    this.chargeLook(folio, pageCount);
+    if (this.pageTables.entriesOfTable(folio, vma, table) === 0) this.change(folio, -1);
+  }
+
+  move(
+    folio: number,
+    _first: number,
+    _pageCount: number,
+    _level: Level,
+    fromTable: number,
+    fromVma: number,
+    toTable: number,
+    toVma: number,
+    _mm: number,
+  ): void {
+    if (fromTable === toTable && fromVma === toVma) return;
+    if (this.pageTables.entriesOfTable(folio, fromVma, fromTable) === 0) this.change(folio, -1);
+    if (this.pageTables.entriesOfTable(folio, toVma, toTable) === 0) this.change(folio, 1);
+  }
+
+  private change(folio: number, pairs: number): void {
+    this.pairs[folio] += pairs;
+    this.context.meter?.charge(ATOMICS, 1);
+    this.context.meter?.chargeReferences();
+    this.context.meter?.chargeLines(0, 1, 1);
+  }
+
+  /** The folio's other entries in the table at hand, charged in full. */
+  private chargeLook(folio: number, pageCount: number): void {
+    const nrPages = Math.min(2 ** this.context.orders[folio], 512);
+    if (pageCount >= nrPages) return;
+    this.context.meter?.charge(TABLES_VISITED, 1);
+    this.context.meter?.charge(ENTRIES_EXAMINED, nrPages - pageCount);
+  }
+
+  mapped(folio: number): Answer {
+    return this.pairs[folio] > 0 ? YES : NO;
+  }
+
+  mappings(folio: number): number {
+    return this.pairs[folio];
+  }
+
+  pageMapcount(folio: number, _pageIndex: number): number {
+    return this.pairs[folio] === 0 || isOneEntryPerVma(this.context, folio) ? this.pairs[folio] : UNKNOWN_COUNT;
+  }
+
+  others(folio: number, _mm: number): Answer {
+    return sharedOfPairs(this.pairs[folio], this.context.orders[folio]);
+  }
+
+  otherVmas(folio: number, _vma: number): Answer {
+    return sharedOfPairs(this.pairs[folio], this.context.orders[folio]);
+  }
+
+  isMaybeMappedShared(folio: number): boolean {
+    return this.pairs[folio] > 1;
+  }
+
+  partial(folio: number): Answer {
+    return this.pairs[folio] === 0 || this.context.orders[folio] === 0 ? NO : UNKNOWN;
+  }
+
+  canReuse(folio: number, _mm: number): Answer {
+    return canReuseLastReference(this.context.references, folio, this.pairs[folio]);
+  }
+
+  stopWalk(folio: number, found: number): Answer {
+    return found >= this.pairs[folio] ? YES : NO;
+  }
+
+  extraReferences(folio: number): number {
+    return extraReferencesOf(this.context.references, folio);
+  }
+
+  pinned(folio: number): Answer {
+    const { references, orders } = this.context;
+    return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.pairs[folio] });
+  }
+
+  mappingReferences(folio: number): number {
+    return this.pairs[folio];
+  }
+
+  statisticsPages(folio: number): number {
+    return this.pairs[folio] > 0 ? 2 ** this.context.orders[folio] : 0;
+  }
+}
+
+/**
+ * Page tables that one VMA's mapping of a folio can have entries in. Up to PMD size: two, where it straddles a boundary or
+ * a PMD entry is being split. Above: each of its 512-page parts in a table of PTEs or in one of two PMD tables, and one
+ * more table while it straddles or is split.
+ */
+export function mostTablesOfVma(order: number): number {
+  if (order === 0) return 1;
+  return order <= HPAGE_PMD_ORDER ? 2 : 2 ** (order - HPAGE_PMD_ORDER) + 2;
+}
+
+function sharedOfPairs(pairs: number, order: number): Answer {
+  if (pairs <= 1) return NO;
+  return pairs > mostTablesOfVma(order) ? YES : UNKNOWN;
+}
+
+export const vmaTable: Scheme = {
+  id: "vma-table",
+  title: "a count of pairs of a VMA and a page table",
+  origin: "Matthew Wilcox, 24 January 2023",
+  shownByDefault: false,
+  stateBits: { perFolio: 32, perPage: 0 },
+  smallFolios: "as-large",
+  unit: "tables",
+  leafEntries: "any-part",
+  looksIntoPageTables: true,
+  guarantees: {
+    mapped: "exact",
+    mappings: "exact",
+    pageMapcount: "exact-or-unknown",
+    others: "one-sided",
+    otherVmas: "exact-or-unknown",
+    partial: "exact-or-unknown",
+    canReuse: "one-sided",
+    stopWalk: "exact",
+    extraReferences: "exact",
+    pinned: "one-sided",
+  },
+  rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  createCounter: (context) => new VmaTableCounter(context),
+  /** At least one pair an address space, and one entry is one pair; how tables divide the rest is not in the columns. */
+  answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
+    for (let row = 0; row < folios.count; row++) {
+      const order = folios.order[row];
+      const entries = folios.entries[row] + folios.mappedOutside[row];
+      answers.pageMapcount[row] = -1;
+      if (entries <= 1) answers.shared[row] = NO;
+      else answers.shared[row] = folios.mmCount[row] > mostTablesOfVma(order) ? YES : UNKNOWN;
+      answers.partial[row] = UNKNOWN;
+    }
+  },
+};

@@ -1,0 +1,161 @@
+/**
+ * `vma`: a count of VMAs with at least one entry (Matthew Wilcox, February 2023: "I have changed my mind").
+ *
+ * "I now think the mapcount has to be defined as: how many VMAs have one-or-more pages of this folio mapped." A batch of
+ * all pages is a new VMA; any other batch first asks whether this VMA maps the folio already (folio_has_ptes, a walk of
+ * the VMA's page tables for the folio). Each VMA holds one reference. "Does any other VMA map it?" is exact then: count > 1.
+ *
+ * The walk is the scheme's problem, and the mail says so: it would deadlock on the lock of the page table that is held
+ * (exclude that table), and two threads that hold one table each and want the other's embrace each other (try and retry, or
+ * an order of the locks). Here the look is one step and its locks are charged; the steps are the interleaving checker's.
+ *
+ * What it cannot say: a second VMA of the same address space looks like another process, so an mprotect in the middle of a
+ * folio makes it shared. And it knows nothing of entries: no page's mapcount, no partial mapping.
+ */
+import type { FolioColumns, Level } from "../kernel/index.ts";
+import type { Counter, CounterContext, PageTableView } from "./counter.ts";
+import { ATOMICS } from "./meter.ts";
+import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
+import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
+import { isMappedInVma, isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
+
+class VmaCounter implements Counter {
+  private readonly context: CounterContext;
+  private readonly pageTables: PageTableView;
+  private readonly vmas: Int32Array;
+
+  constructor(context: CounterContext) {
+    this.context = context;
+    this.pageTables = pageTablesOf(context, "vma");
+    this.vmas = new Int32Array(context.frameCount);
+  }
+
+  add(folio: number, _first: number, pageCount: number, _level: Level, _table: number, vma: number, _mm: number): void {
+    if (!isMappedInVma(this.context, folio, vma, pageCount)) this.change(folio, 1);
+  }
+
+  remove(
+    folio: number,
+    _first: number,
+    pageCount: number,
+    _level: Level,
+    _table: number,
+    vma: number,
+    _mm: number,
+  ): void {
+    if (!isMappedInVma(this.context, folio, vma, pageCount)) this.change(folio, -1);
+  }
+
+  move(
+    folio: number,
+    _first: number,
+    _pageCount: number,
+    _level: Level,
+    _fromTable: number,
+    fromVma: number,
+    _toTable: number,
+    toVma: number,
+    _mm: number,
+  ): void {
+    if (fromVma === toVma) return;
+    if (this.pageTables.entriesOfVma(folio, fromVma) === 0) this.change(folio, -1);
+    if (this.pageTables.entriesOfVma(folio, toVma) === 0) this.change(folio, 1);
+  }
+
+  private change(folio: number, vmas: number): void {
+    this.vmas[folio] += vmas;
+    this.context.meter?.charge(ATOMICS, 1);
+    this.context.meter?.chargeReferences();
+    this.context.meter?.chargeLines(0, 1, 1);
+  }
+
+  mapped(folio: number): Answer {
+    return this.vmas[folio] > 0 ? YES : NO;
+  }
+
+  mappings(folio: number): number {
+    return this.vmas[folio];
+  }
+
+  pageMapcount(folio: number, _pageIndex: number): number {
+    return this.vmas[folio] === 0 || isOneEntryPerVma(this.context, folio) ? this.vmas[folio] : UNKNOWN_COUNT;
+  }
+
+  others(folio: number, _mm: number): Answer {
+    return this.vmas[folio] > 1 ? YES : NO;
+  }
+
+  otherVmas(folio: number, _vma: number): Answer {
+    return this.vmas[folio] > 1 ? YES : NO;
+  }
+
+  isMaybeMappedShared(folio: number): boolean {
+    return this.vmas[folio] > 1;
+  }
+
+  partial(folio: number): Answer {
+    return this.vmas[folio] === 0 || this.context.orders[folio] === 0 ? NO : UNKNOWN;
+  }
+
+  canReuse(folio: number, _mm: number): Answer {
+    return canReuseLastReference(this.context.references, folio, this.vmas[folio]);
+  }
+
+  stopWalk(folio: number, found: number): Answer {
+    return found >= this.vmas[folio] ? YES : NO;
+  }
+
+  extraReferences(folio: number): number {
+    return extraReferencesOf(this.context.references, folio);
+  }
+
+  pinned(folio: number): Answer {
+    const { references, orders } = this.context;
+    return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.vmas[folio] });
+  }
+
+  mappingReferences(folio: number): number {
+    return this.vmas[folio];
+  }
+
+  statisticsPages(folio: number): number {
+    return this.vmas[folio] > 0 ? 2 ** this.context.orders[folio] : 0;
+  }
+}
+
+export const vma: Scheme = {
+  id: "vma",
+  title: "a count of VMAs",
+  origin: "Matthew Wilcox, February 2023",
+  shownByDefault: false,
+  stateBits: { perFolio: 32, perPage: 0 },
+  smallFolios: "as-large",
+  unit: "vmas",
+  leafEntries: "any-part",
+  looksIntoPageTables: true,
+  guarantees: {
+    mapped: "exact",
+    mappings: "exact",
+    pageMapcount: "exact-or-unknown",
+    others: "one-sided",
+    otherVmas: "exact",
+    partial: "exact-or-unknown",
+    canReuse: "one-sided",
+    stopWalk: "exact",
+    extraReferences: "exact",
+    pinned: "one-sided",
+  },
+  rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  createCounter: (context) => new VmaCounter(context),
+  /** Two address spaces are two VMAs, one entry is one VMA; otherwise the columns do not say. */
+  answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
+    for (let row = 0; row < folios.count; row++) {
+      const outside = folios.mappedOutside[row];
+      const mms = folios.mmCount[row] + (outside > 0 ? 1 : 0);
+      answers.pageMapcount[row] = -1;
+      if (folios.entries[row] + outside <= 1) answers.shared[row] = NO;
+      else answers.shared[row] = mms > 1 ? YES : UNKNOWN;
+      answers.partial[row] = UNKNOWN;
+    }
+  },
+};
