@@ -46,8 +46,9 @@ interface Described {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly Option[];
-  /** Choices of its first argument; none: a file name. */
+  /** Choices of its first argument; none: a directory, or a file. */
   readonly choices: readonly string[];
+  readonly takesFile: boolean;
 }
 
 function describe(command: Command): Described {
@@ -56,6 +57,7 @@ function describe(command: Command): Described {
     summary: command.description(),
     options: [...command.createHelp().visibleOptions(command)],
     choices: command.registeredArguments[0]?.argChoices ?? [],
+    takesFile: command.registeredArguments[0]?.name() === "file",
   };
 }
 
@@ -72,9 +74,9 @@ const DEFAULT_COMMAND = "report";
 
 function bashScript(commands: readonly Described[]): string {
   const names = commands.map(({ name }) => name).join(" ");
-  const cases = commands.map(({ name, options, choices }) => {
+  const cases = commands.map(({ name, options, choices, takesFile }) => {
     const flags = options.flatMap(flagsOf).join(" ");
-    return `    ${name}) words="${[flags, ...choices].join(" ")}" ;;`;
+    return `    ${name}) words="${[flags, ...choices].join(" ")}"${takesFile ? " paths=f" : ""} ;;`;
   });
   const values = new Map<string, readonly string[]>();
   for (const { options } of commands) {
@@ -87,7 +89,7 @@ function bashScript(commands: readonly Described[]): string {
   );
   return `# bash completion for foliometer
 _foliometer() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command=${DEFAULT_COMMAND} words="" word
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command=${DEFAULT_COMMAND} words="" paths=d word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case " ${names} " in *" $word "*) command="$word"; break ;; esac
   done
@@ -99,7 +101,7 @@ ${cases.join("\n")}
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then words="$words ${names}"; fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
-  case "$current" in -*) ;; *) COMPREPLY+=($(compgen -d -- "$current")) ;; esac
+  case "$current" in -*) ;; *) COMPREPLY+=($(compgen -$paths -- "$current")) ;; esac
 }
 complete -o filenames -F _foliometer foliometer
 `;
@@ -108,12 +110,13 @@ complete -o filenames -F _foliometer foliometer
 function zshScript(commands: readonly Described[]): string {
   const quoted = (text: string): string => text.replaceAll("'", "'\\''").replaceAll(/[[\]:]/g, "\\$&");
   const described = commands.map(({ name, summary }) => `    '${name}:${quoted(summary)}'`).join("\n");
-  const cases = commands.map(({ name, options, choices }) => {
+  const cases = commands.map(({ name, options, choices, takesFile }) => {
     const specs = options.flatMap((option) => {
       const value = takesValue(option) ? `:value:(${(option.argChoices ?? []).join(" ")})` : "";
       return flagsOf(option).map((flag) => `'${flag}[${quoted(option.description)}]${value}'`);
     });
-    const argument = choices.length > 0 ? `'*:argument:(${choices.join(" ")})'` : "'*:directory:_files -/'";
+    const paths = takesFile ? "'*:file:_files'" : "'*:directory:_files -/'";
+    const argument = choices.length > 0 ? `'*:argument:(${choices.join(" ")})'` : paths;
     return `    ${name}) _arguments ${[...specs, argument].join(" ")} ;;`;
   });
   return `#compdef foliometer

@@ -2,9 +2,9 @@
  * What the exit code says, and the errors that choose it. `foliometer --help` prints this table.
  *
  *     0    done, and what was read is complete
- *     1    a figure differs by more than --tolerance
- *     2    the command line, or a directory named in it, is wrong
- *     3    the machine cannot be read, or what was read is incomplete
+ *     1    a figure differs by more than --tolerance, or the model from the kernel
+ *     2    the command line, or a directory or scenario named in it, is wrong
+ *     3    the machine cannot be read, what was read is incomplete, or a scenario could not be run to its end
  *     130  interrupted (128 + the signal's number); 141: whoever read the output went away
  */
 
@@ -16,9 +16,9 @@ export const EXIT_BROKEN_PIPE = 141;
 
 export const EXIT_CODES_HELP = `Exit codes:
   0    done, and what was read is complete
-  1    a figure differs by more than --tolerance
-  2    wrong usage: an option, a pid, a scheme or a directory
-  3    the machine cannot be read, or what was read is incomplete
+  1    a figure differs by more than --tolerance, or the model from the kernel
+  2    wrong usage: an option, a pid, a scheme, a directory or a scenario
+  3    the machine cannot be read, what was read is incomplete, or a scenario could not be run to its end
   130  interrupted; everything temporary is removed, everything frozen runs again`;
 
 /** Wrong usage, in one sentence. */
@@ -29,6 +29,14 @@ export class UsageError extends Error {
   }
 }
 
+/** The running kernel cannot be asked, in one sentence. */
+export class CannotVerify extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "CannotVerify";
+  }
+}
+
 /** The errors of other floors that are one sentence for the user, by name: importing their classes would load them all. */
 const CODE_OF_ERROR: Readonly<Record<string, number>> = {
   UsageError: EXIT_USAGE,
@@ -36,6 +44,9 @@ const CODE_OF_ERROR: Readonly<Record<string, number>> = {
   CannotWriteCapture: EXIT_USAGE,
   CannotFreeze: EXIT_USAGE,
   CannotCapture: EXIT_INCOMPLETE,
+  CannotVerify: EXIT_INCOMPLETE,
+  BadReproduction: EXIT_INCOMPLETE,
+  ScenarioStopped: EXIT_INCOMPLETE,
   ProcTextError: EXIT_INCOMPLETE,
 };
 

@@ -169,7 +169,8 @@ test("a frozen capture lets everything run again", (ctx) => {
 });
 
 test("schemes are listed with their guarantees, as text and as JSON", (ctx) => {
-  expect(run(ctx, ["schemes"]).stdout).toMatch(/^pageMapcount +exact +estimate +estimate$/m);
+  expect(run(ctx, ["schemes"]).stdout).toMatch(/estimate: pageMapcount; unknown: otherVmas\.$/m);
   const { schemes } = JSON.parse(run(ctx, ["schemes", "--json"]).stdout) as { schemes: { id: string }[] };
-  expect(schemes.map(({ id }) => id)).toEqual(["page", "mm-owner", "mapped-pages"]);
+  expect(schemes.map(({ id }) => id).slice(0, 3)).toEqual(["page", "mm-owner", "mapped-pages"]);
+  expect(schemes).toHaveLength(15);
 });

@@ -8,8 +8,11 @@ import { addCompletion } from "./completion.ts";
 import { EXIT_CODES_HELP, EXIT_DONE, EXIT_USAGE } from "./exit-codes.ts";
 import { readVersion } from "./package-files.ts";
 import { addReport } from "./report.ts";
+import { addReproduce } from "./reproduce.ts";
+import { addRun } from "./run.ts";
 import { addSchemes } from "./schemes.ts";
 import { addSmaps } from "./smaps.ts";
+import { addVerify } from "./verify.ts";
 
 const DESCRIPTION =
   "How often is a folio mapped, by whom, and what does every memory figure become when the Linux kernel counts " +
@@ -22,6 +25,8 @@ Examples:
   foliometer capture -o night                     record it
   foliometer report night                         and look at it elsewhere
   foliometer smaps 4711 --scheme mm-owner         smaps of a process as another kernel would print it
+  foliometer run fork.scn --schemes all           a scenario on simulated memory, under all schemes
+  foliometer verify fork.scn                      and on the running kernel: where do they differ?
 
 ${EXIT_CODES_HELP}`;
 
@@ -40,7 +45,8 @@ export function buildProgram(): Command {
     .configureOutput({
       outputError: (text, write) => write(`foliometer: ${text.replace(/^error: /, "").replaceAll(UNPRINTABLE, "?")}`),
     });
-  for (const add of [addReport, addCapture, addSmaps, addSchemes, addCompletion]) add(program, runLater);
+  const commands = [addReport, addCapture, addSmaps, addRun, addVerify, addReproduce, addSchemes, addCompletion];
+  for (const add of commands) add(program, runLater);
   return program;
 }
 

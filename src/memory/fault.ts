@@ -79,8 +79,9 @@ export function handlePteFaultIn(
   return "ok";
 }
 
+/** ptep_set_access_flags: x86-64 writes the entry only for a write; young is the processor's business. */
 function accessedFlags(memory: Memory, access: FaultAccess): number {
-  if (access !== "write") return PTE_YOUNG;
+  if (access !== "write") return 0;
   return memory.hasSoftDirty ? PTE_YOUNG | PTE_DIRTY | PTE_SOFT_DIRTY : PTE_YOUNG | PTE_DIRTY;
 }
 

@@ -5,7 +5,7 @@
  * per-CPU LRU batches are always drained here.
  */
 import { assert } from "./assert.ts";
-import { FILE, HUGETLB_FILE, KSM, PARTIALLY_MAPPED, SHMEM, SWAPCACHE, ZERO } from "./frames.ts";
+import { FILE, HUGETLB_FILE, PARTIALLY_MAPPED, SHMEM, SWAPCACHE, ZERO } from "./frames.ts";
 import type { Memory } from "./memory.ts";
 import { freeFolioSwap } from "./swap-cache.ts";
 
@@ -47,7 +47,6 @@ export function freeFolio(memory: Memory, head: number): void {
   forgetPartiallyMapped(memory, head);
   const order = frames.order[head];
   if (order > 0 && frames.isAnon(head) && !frames.isHugetlb(head)) statistics.mthp.nrAnon[order]--;
-  if (kind === KSM) memory.ksm.forgetNode(head);
   keys.release(frames.rmapKey[head]);
   frames.rmapKey[head] = 0;
   if (frames.extraOf(head) !== undefined) frames.changeExtra(head, (extra) => (extra.mlockCount = 0));

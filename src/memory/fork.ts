@@ -9,21 +9,29 @@
 import { LEVEL_PTE } from "../kernel/index.ts";
 import { nodeOfMm } from "./anon-folio.ts";
 import { forkAnonVmas } from "./anon-vma.ts";
-import { OWNER_2, ZERO } from "./frames.ts";
+import { ANON, KIND_MASK, KSM, OWNER_2, ZERO } from "./frames.ts";
 import { copyHugetlbAtFork } from "./hugetlb.ts";
 import { ksmFork } from "./ksm.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import {
   ENTRIES_PER_TABLE, LEAF_FLAGS, NEXT_FRAME, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_UFFD_WP, PTE_WRITE, PTE_YOUNG, SWP_EXCLUSIVE,
-  TYPE_MARKER_GUARD, TYPE_MARKER_POISONED, TYPE_HWPOISON, TYPE_SWAP, frameOfEntry, isPresent, isTable,
+  TYPE_MARKER_GUARD, TYPE_MARKER_POISONED, TYPE_HWPOISON, TYPE_SWAP, frameOfEntry, isPresent, isSwapEntry, isTable,
   presentEntry, tableOfEntry, typeOfEntry,
 } from "./page-table.ts"; // prettier-ignore
 import { IGNORE_ALL, IGNORE_ALL_BUT_DIRTY, pteBatch } from "./pte-batch.ts";
 import { addNewAnonRmap, createAnonFolio, dupFileRmapPtes, tryDupAnonRmapPmd, tryDupAnonRmapPtes } from "./rmap.ts";
 import { splitPmd } from "./split-pmd.ts";
 import { copySwapEntry } from "./swap.ts";
-import { PMD_TABLE_PAGES, findPmdTable, makePmdTable, makePteTable, nextPmd, pmdIndex, pteIndex } from "./table-walk.ts";
+import {
+  PMD_TABLE_PAGES,
+  findPmdTable,
+  makePmdTable,
+  makePteTable,
+  nextPmd,
+  pmdIndex,
+  pteIndex,
+} from "./table-walk.ts";
 import { linkFile } from "./vma-file.ts";
 import {
   VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_SHARED, VM_UFFD_WP, VM_WIPEONFORK, VM_WRITE, Vma,
@@ -34,6 +42,7 @@ export function forkMm(memory: Memory, parent: Mm, name: string): Mm {
   const child = memory.createMm(name);
   child.boundNode = parent.boundNode;
   child.thpDisabled = parent.thpDisabled;
+  child.userfault = parent.userfault;
   ksmFork(memory, parent, child);
   for (const source of parent.vmas) {
     if (source.has(VM_DONTCOPY)) continue;
@@ -59,7 +68,7 @@ function duplicateVma(child: Mm, source: Vma): Vma {
 
 function copyPageRange(memory: Memory, source: Vma, vma: Vma): void {
   const { end } = source;
-  for (let page = source.start; page < end; ) {
+  for (let page = source.start; page < end;) {
     const from = findPmdTable(memory, source.mm, page);
     const pmdEnd = Math.min(end, page - (page % PMD_TABLE_PAGES) + PMD_TABLE_PAGES);
     if (from === 0) {
@@ -74,9 +83,8 @@ function copyPageRange(memory: Memory, source: Vma, vma: Vma): void {
   }
 }
 
-function copyPmd(
-  memory: Memory, source: Vma, vma: Vma, from: number, to: number, page: number, end: number,
-): void { // prettier-ignore
+function copyPmd(memory: Memory, source: Vma, vma: Vma, from: number, to: number, page: number, end: number): void {
+  // prettier-ignore
   const { tables } = memory;
   const index = pmdIndex(page);
   let entry = tables.get(from, index);
@@ -96,8 +104,15 @@ function copyPmd(
 
 /** copy_huge_pmd. False if the folio may be pinned: then its PTEs are copied. */
 function copyHugePmd(
-  memory: Memory, source: Vma, vma: Vma, from: number, to: number, index: number, entry: number,
-): boolean { // prettier-ignore
+  memory: Memory,
+  source: Vma,
+  vma: Vma,
+  from: number,
+  to: number,
+  index: number,
+  entry: number,
+): boolean {
+  // prettier-ignore
   const { frames, tables } = memory;
   const head = frameOfEntry(entry);
   if (frames.kindOf(head) !== ZERO && !tryDupAnonRmapPmd(memory, head, source, vma, to)) return false;
@@ -139,37 +154,59 @@ function copyRun(memory: Memory, source: Vma, vma: Vma, table: number, childTabl
 
 /** copy_pte_range. */
 function copyPtes(
-  memory: Memory, source: Vma, vma: Vma, table: number, childTable: number, page: number, end: number,
-): void { // prettier-ignore
-  const { frames, tables } = memory;
-  const last = pteIndex(page) + end - page;
+  memory: Memory,
+  source: Vma,
+  vma: Vma,
+  table: number,
+  childTable: number,
+  page: number,
+  end: number,
+): void {
+  // prettier-ignore
+  const { frames, tables, events } = memory;
+  const { order, state } = frames;
+  const first = pteIndex(page);
+  const last = first + end - page;
   const base = tables.wordsAt(table);
   const childBase = tables.wordsAt(childTable);
   const words = tables.allWords;
+  const ignored = source.has(VM_SHARED) ? IGNORE_ALL : IGNORE_ALL_BUT_DIRTY;
+  // Small anonymous pages of a process that pins nothing: the common case, without further questions.
+  const isPlain = source.isCow && !source.mm.hasPinned;
+  const vmaId = vma.id;
+  const mmId = vma.mm.id;
   let copied = 0;
-  for (let index = pteIndex(page), n = 1; index < last; index += n) {
+  for (let index = first, n = 1; index < last; index += n) {
     n = 1;
     const entry = words[base + index];
     if (entry === 0) continue;
-    if (!isPresent(entry)) {
-      const copy = copyNotPresent(memory, entry, source, vma);
-      if (copy === 0) continue;
-      if (typeOfEntry(entry) === TYPE_SWAP) words[base + index] = entry & ~SWP_EXCLUSIVE;
-      words[childBase + index] = copy;
-      copied++;
+    if (isPresent(entry)) {
+      const frame = frameOfEntry(entry);
+      const kind = state[frame] & KIND_MASK;
+      if (isPlain && order[frame] === 0 && (kind === ANON || kind === KSM)) {
+        state[frame] &= ~OWNER_2;
+        events.dup(frame, 0, 1, LEVEL_PTE, childTable, vmaId, mmId);
+        words[base + index] = entry & ~PTE_WRITE;
+        words[childBase + index] = entry & ~(PTE_WRITE | PTE_YOUNG | PTE_UFFD_WP);
+      } else {
+        if (order[frame] > 0) n = pteBatch(memory, table, index, entry, last - index, ignored);
+        n = copyPresent(memory, source, vma, {
+          words,
+          at: base + index,
+          childAt: childBase + index,
+          childTable,
+          page: page - first + index,
+          n,
+        });
+      }
+      copied += n;
       continue;
     }
-    const frame = frameOfEntry(entry);
-    if (frames.kindOf(frame) === ZERO) {
-      words[base + index] = source.isCow ? entry & ~PTE_WRITE : entry;
-      words[childBase + index] = childEntry(source, entry, entry);
-    } else {
-      const ignored = source.has(VM_SHARED) ? IGNORE_ALL : IGNORE_ALL_BUT_DIRTY;
-      if (frames.order[frame] > 0) n = pteBatch(memory, table, index, entry, last - index, ignored);
-      const at = page - pteIndex(page) + index;
-      n = copyPresent(memory, source, vma, words, base + index, childBase + index, childTable, at, n);
-    }
-    copied += n;
+    const copy = copyNotPresent(memory, entry, source, vma);
+    if (copy === 0) continue;
+    if (isSwapEntry(entry)) words[base + index] = entry & ~SWP_EXCLUSIVE;
+    words[childBase + index] = copy;
+    copied++;
   }
   tables.changeUsed(childTable, copied);
 }
@@ -178,22 +215,33 @@ function childEntry(source: Vma, entry: number, flags: number): number {
   return presentEntry(frameOfEntry(entry), childFlags(source, flags & LEAF_FLAGS));
 }
 
-/** copy_present_ptes: `n` entries of one folio at `at`, or only the first if pages may be pinned. Returns how many. */
-function copyPresent(
-  memory: Memory, source: Vma, vma: Vma, words: Int32Array, at: number, childAt: number, childTable: number, page: number, n: number,
-): number { // prettier-ignore
+/** A batch of present entries: where their words begin in the parent's table and in the child's. */
+interface PresentBatch {
+  readonly words: Int32Array;
+  readonly at: number;
+  readonly childAt: number;
+  readonly childTable: number;
+  readonly page: number;
+  readonly n: number;
+}
+
+/** copy_present_ptes: the batch, or only its first entry if pages may be pinned. Returns how many. */
+function copyPresent(memory: Memory, source: Vma, vma: Vma, batch: PresentBatch): number {
+  const { frames } = memory;
+  const { words, at, childAt, childTable, n } = batch;
   const entry = words[at];
   const frame = frameOfEntry(entry);
+  const head = frames.headOf(frame);
   let count = n;
-  if (memory.frames.isAnon(memory.frames.headOf(frame))) {
+  if (frames.isAnon(head)) {
     if (!tryDupAnonRmapPtes(memory, frame, n, source, vma, childTable)) {
       if (n === 1 || !tryDupAnonRmapPtes(memory, frame, 1, source, vma, childTable)) {
-        words[childAt] = copyPresentPage(memory, vma, frame, entry, childTable, page);
+        words[childAt] = copyPresentPage(memory, vma, frame, entry, childTable, batch.page);
         return 1;
       }
       count = 1;
     }
-  } else dupFileRmapPtes(memory, frame, n, vma, childTable);
+  } else if (frames.kindOf(head) !== ZERO) dupFileRmapPtes(memory, frame, n, vma, childTable);
   let flags = entry;
   for (let i = 1; i < count; i++) flags |= words[at + i];
   if (source.isCow) for (let i = 0; i < count; i++) words[at + i] &= ~PTE_WRITE;
@@ -204,8 +252,14 @@ function copyPresent(
 
 /** copy_present_page: the child gets a page of its own at once, because the parent's may be pinned. */
 function copyPresentPage(
-  memory: Memory, vma: Vma, frame: number, entry: number, childTable: number, page: number,
-): number { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  frame: number,
+  entry: number,
+  childTable: number,
+  page: number,
+): number {
+  // prettier-ignore
   const copy = createAnonFolio(memory, 0, nodeOfMm(vma.mm));
   memory.contents.copy(frame, copy, 1);
   addNewAnonRmap(memory, copy, vma, page, childTable, true);

@@ -3,8 +3,8 @@
  *
  * A table is freed if no other VMA can use it: its range, widened to the table's own borders, must lie between the end of
  * the VMA below (floor) and the start of the VMA above (ceiling). What stays matters: an empty PTE table that is left
- * behind keeps the next fault there from mapping a PMD. Zapping alone frees no table, except where PT_RECLAIM asks for it
- * (MADV_DONTNEED of whole tables).
+ * behind keeps the next fault there from mapping a PMD. Zapping alone frees no table (the kernel lab's kernels are built
+ * without CONFIG_PT_RECLAIM).
  */
 import { assert } from "./assert.ts";
 import type { Memory } from "./memory.ts";
@@ -19,7 +19,7 @@ type UpperLevel = 0 | 1 | 2;
 
 /** free_pgtables for VMAs that are going, in address order; their entries are cleared already. */
 export function freePageTables(memory: Memory, mm: Mm, vmas: readonly Vma[], floor: number, ceiling: number): void {
-  for (let at = 0; at < vmas.length; ) {
+  for (let at = 0; at < vmas.length;) {
     const first = vmas[at];
     let last = first;
     at++;
@@ -39,8 +39,14 @@ function isNear(vma: Vma, next: Vma): boolean {
 
 /** free_pgd_range. */
 export function freeTablesInRange(
-  memory: Memory, mm: Mm, start: number, end: number, floor: number, ceiling: number,
-): void { // prettier-ignore
+  memory: Memory,
+  mm: Mm,
+  start: number,
+  end: number,
+  floor: number,
+  ceiling: number,
+): void {
+  // prettier-ignore
   let first = alignDown(start, PTE_TABLE_PAGES);
   if (first < floor) first += PTE_TABLE_PAGES;
   const top = alignDown(ceiling, PTE_TABLE_PAGES);
@@ -50,8 +56,15 @@ export function freeTablesInRange(
 
 /** Frees what hangs under entries [start, end) of one table. */
 function freeBelow(
-  memory: Memory, table: number, level: UpperLevel, start: number, end: number, floor: number, ceiling: number,
-): void { // prettier-ignore
+  memory: Memory,
+  table: number,
+  level: UpperLevel,
+  start: number,
+  end: number,
+  floor: number,
+  ceiling: number,
+): void {
+  // prettier-ignore
   const { tables } = memory;
   const size = PAGES_PER_ENTRY[level];
   for (let page = start, next = 0; page < end; page = next) {

@@ -15,7 +15,7 @@ import { DIRTY, OWNER_2, REFERENCED, SHMEM, ZERO } from "./frames.ts";
 import { markAccessed } from "./lru.ts";
 import { type Memory, ZERO_FRAME } from "./memory.ts";
 import type { Mm } from "./mm.ts";
-import { PTE_DIRTY, PTE_WRITE, PTE_YOUNG, frameOfEntry, isPresent, isTable, tableOfEntry } from "./page-table.ts";
+import { PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, frameOfEntry, isPresent, isTable, tableOfEntry } from "./page-table.ts";
 import { findPmdTable, pmdIndex, pteIndex } from "./table-walk.ts";
 import {
   VM_EXEC, VM_LOCKONFAULT, VM_MAYREAD, VM_READ, VM_SHARED, VM_WRITE, type Vma,
@@ -175,12 +175,18 @@ function followPage(
   const head = frames.headOf(first);
   grab(memory, head, frame, count, flags, taken);
   if (!flags.touch) return count;
-  if (isLeaf) tables.set(pmdTable, pmdIndex(page), entry | (flags.write ? PTE_YOUNG | PTE_DIRTY : PTE_YOUNG));
-  else {
+  // touch_pmd: x86-64 does not write an entry for a read.
+  if (isLeaf) {
+    if (flags.write) tables.set(pmdTable, pmdIndex(page), entry | touchedFlags(memory));
+  } else {
     if (flags.write && (entry & PTE_DIRTY) === 0) frames.set(head, DIRTY);
     if (frame !== ZERO_FRAME) markAccessed(memory, head);
   }
   return count;
+}
+
+function touchedFlags(memory: Memory): number {
+  return memory.hasSoftDirty ? PTE_YOUNG | PTE_DIRTY | PTE_SOFT_DIRTY : PTE_YOUNG | PTE_DIRTY;
 }
 
 /** try_grab_folio: `count` references for `count` pages. The zero page takes none that anybody could see. */

@@ -9,6 +9,8 @@ import type { Level, MappingEvents } from "../kernel/index.ts";
 
 /** Everything that happens to mappings, told to those who count; folios are head frames. */
 export interface MemoryEvents extends MappingEvents {
+  /** Nobody who listens counts by table or VMA: the model need not look for entries to tell `move` of. */
+  readonly ignoresMoves?: boolean;
   /** fork: an add on behalf of the child. */
   dup(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void;
   /** The same entries go to another table or VMA: mremap, and VMAs split or merged. No entry appears or disappears. */

@@ -97,8 +97,15 @@ function vmaFlags(request: MapRequest, file: FileMapping | undefined, isHugetlb:
 }
 
 function addVma(
-  memory: Memory, mm: Mm, page: number, end: number, flags: number, request: MapRequest, file: FileMapping | undefined,
-): number { // prettier-ignore
+  memory: Memory,
+  mm: Mm,
+  page: number,
+  end: number,
+  flags: number,
+  request: MapRequest,
+  file: FileMapping | undefined,
+): number {
+  // prettier-ignore
   const isAnonShared = file === undefined && (flags & VM_SHARED) !== 0;
   const backing = isAnonShared ? createShmem(memory, "/dev/zero", (end - page) * PAGE_BYTES) : file;
   const pgoff = isAnonShared ? 0 : backing === undefined ? page : request.pgoff;
@@ -118,8 +125,15 @@ function addVma(
 
 /** hugetlb_file_setup and hugetlbfs_file_mmap: never merged, never locked, paid for in advance. */
 function addHugetlbVma(
-  memory: Memory, mm: Mm, page: number, end: number, flags: number, request: MapRequest, file: FileMapping | undefined,
-): number { // prettier-ignore
+  memory: Memory,
+  mm: Mm,
+  page: number,
+  end: number,
+  flags: number,
+  request: MapRequest,
+  file: FileMapping | undefined,
+): number {
+  // prettier-ignore
   const backing = file ?? createHugetlbFile(memory, "/anon_hugepage", (end - page) * PAGE_BYTES);
   const pgoff = file === undefined ? 0 : request.pgoff;
   const vmFlags = (flags & ~(VM_LOCKED | VM_LOCKONFAULT)) | VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY;

@@ -83,7 +83,6 @@ export class Memory {
   /** mmdrop: the last user is gone and all page tables are freed. */
   dropMm(mm: Mm): void {
     this.tables.free(mm.pgd);
-    this.swap.forgetMm(mm);
     this.mms.delete(mm.id);
   }
 }

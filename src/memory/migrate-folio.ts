@@ -10,11 +10,13 @@ import { assert } from "./assert.ts";
 import { FileMapping } from "./file-mapping.ts";
 import { forgetPartiallyMapped, freeFolio, refcount } from "./folio-references.ts";
 import {
-  ACTIVE, DIRTY, KSM, LRU, OWNER_2, PARTIALLY_MAPPED, REFERENCED, SWAPBACKED, SWAPCACHE, UPTODATE,
+  ACTIVE, DIRTY, LRU, OWNER_2, PARTIALLY_MAPPED, REFERENCED, SWAPBACKED, SWAPCACHE, UPTODATE,
 } from "./frames.ts"; // prettier-ignore
+import { KsmStableNode } from "./ksm-state.ts";
 import type { Memory } from "./memory.ts";
 import { returnMappings, returnMappingsTo, takeMappings } from "./migration-entries.ts";
 import { splitFolio } from "./split-folio.ts";
+import { addToSwapCache, swapSlotOf } from "./swap-cache.ts";
 
 export type MigrationResult = "moved" | "again" | "no-memory";
 
@@ -97,8 +99,8 @@ function moveFolioState(memory: Memory, from: number, to: number): void {
   frames.rmapKey[to] = key;
   frames.rmapKey[from] = 0;
   if (mapping instanceof FileMapping) mapping.setFrames(index, to, n);
-  if (frames.kindOf(from) === KSM) memory.ksm.moveNode(from, to);
-  if (frames.has(from, SWAPCACHE)) moveSwapCache(memory, from, to, n);
+  if (mapping instanceof KsmStableNode) mapping.frame = to;
+  if (frames.has(from, SWAPCACHE)) moveSwapCache(memory, from, to);
   frames.clear(from, SWAPCACHE | DIRTY);
   if (frames.extraOf(from)?.hasPrivate === true) {
     frames.changeExtra(from, (extra) => (extra.hasPrivate = false));
@@ -108,9 +110,8 @@ function moveFolioState(memory: Memory, from: number, to: number): void {
   if (order > 0 && frames.isAnon(from)) statistics.mthp.nrAnon[order]++;
 }
 
-function moveSwapCache(memory: Memory, from: number, to: number, n: number): void {
-  const { cache } = memory.swap;
-  const slot = cache.indexOf(from);
-  assert(slot >= 0, "a folio in the swap cache has slots");
-  for (let i = 0; i < n; i++) cache[slot + i] = to + i;
+function moveSwapCache(memory: Memory, from: number, to: number): void {
+  const slot = swapSlotOf(memory, from);
+  memory.swap.slotOfFolio.delete(from);
+  addToSwapCache(memory, to, slot);
 }

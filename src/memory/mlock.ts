@@ -20,8 +20,13 @@ const VM_LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT;
 
 /** mlock(2), or mlock2 with MLOCK_ONFAULT, of `pageCount` pages. */
 export function mlockRange(
-  memory: Memory, mm: Mm, start: number, pageCount: number, { onFault }: { readonly onFault: boolean },
-): number { // prettier-ignore
+  memory: Memory,
+  mm: Mm,
+  start: number,
+  pageCount: number,
+  { onFault }: { readonly onFault: boolean },
+): number {
+  // prettier-ignore
   const error = applyLockFlags(memory, mm, start, pageCount, onFault ? VM_LOCKED_MASK : VM_LOCKED);
   if (error < 0) return error;
   const populated = populateRange(memory, mm, start, start + pageCount, true);
@@ -38,7 +43,7 @@ export function munlockRange(memory: Memory, mm: Mm, start: number, pageCount: n
 /** apply_vma_lock_flags. */
 function applyLockFlags(memory: Memory, mm: Mm, start: number, pageCount: number, lockFlags: number): number {
   const end = start + pageCount;
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const vma = mm.findVma(page);
     if (vma === undefined) return -ENOMEM;
     const stop = Math.min(end, vma.end);

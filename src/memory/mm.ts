@@ -20,6 +20,8 @@ export class Mm {
   boundNode = -1;
   /** prctl(PR_SET_THP_DISABLE). */
   thpDisabled = false;
+  /** The address space of the userfaultfd that the process has open: its own, or an ancestor's whose descriptor it inherited. */
+  userfault: Mm | undefined;
   private last: Vma | undefined;
 
   constructor(id: number, name: string, pgd: number) {

@@ -13,7 +13,8 @@ import type { Vma } from "./vma.ts";
 
 /** The entries of pages [start, end) of `from` belong to `to` from now on, in the tables where they are. */
 export function tellVmaChange(memory: Memory, start: number, end: number, from: Vma, to: Vma): void {
-  for (let page = start; page < end; ) {
+  if (memory.events.ignoresMoves === true) return;
+  for (let page = start; page < end;) {
     const pmdTable = findPmdTable(memory, to.mm, page);
     const pmdEnd = Math.min(end, page - (page % PMD_TABLE_PAGES) + PMD_TABLE_PAGES);
     if (pmdTable === 0) {
@@ -33,22 +34,35 @@ export function tellVmaChange(memory: Memory, start: number, end: number, from: 
 
 /** A PMD leaf (or nothing) that was in `fromTable` is in `toTable`. */
 export function tellPmdMoved(
-  memory: Memory, entry: number, fromTable: number, from: Vma, toTable: number, to: Vma,
-): void { // prettier-ignore
-  if (!isNormalPage(memory, entry)) return;
+  memory: Memory,
+  entry: number,
+  fromTable: number,
+  from: Vma,
+  toTable: number,
+  to: Vma,
+): void {
+  // prettier-ignore
+  if (memory.events.ignoresMoves === true || !isNormalPage(memory, entry)) return;
   const head = frameOfEntry(entry);
   memory.events.move(head, 0, HPAGE_PMD_NR, LEVEL_PMD, fromTable, from.id, toTable, to.id, to.mm.id);
 }
 
 /** `count` entries from `index` of `table`, which came from `fromTable` (the same table, if it was moved as a whole). */
 export function tellPtesMoved(
-  memory: Memory, table: number, index: number, count: number, fromTable: number, from: Vma, to: Vma,
-): void { // prettier-ignore
+  memory: Memory,
+  table: number,
+  index: number,
+  count: number,
+  fromTable: number,
+  from: Vma,
+  to: Vma,
+): void {
+  // prettier-ignore
   const { frames, tables, events } = memory;
-  if (tables.usedEntries(table) === 0) return;
+  if (events.ignoresMoves === true || tables.usedEntries(table) === 0) return;
   const end = index + count;
   const isRun = tables.runOf(table) !== 0;
-  for (let at = index; at < end; ) {
+  for (let at = index; at < end;) {
     const entry = tables.get(table, at);
     if (!isNormalPage(memory, entry)) {
       at++;

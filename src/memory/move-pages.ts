@@ -4,7 +4,7 @@
  * A page on the target node already counts as there, whoever shares it; only then is a shared folio refused (trap 25).
  * A failed page stops nothing.
  */
-import { PAGE_SIZE } from "../kernel/index.ts";
+import { PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import { ENODEV, ENOMEM } from "./errno.ts";
 import { LRU, ZERO } from "./frames.ts";
 import type { Memory } from "./memory.ts";
@@ -16,9 +16,9 @@ import { findPmdTable, pmdIndex, pteIndex } from "./table-walk.ts";
 /** Moves the pages of [startAddress, startAddress + lengthBytes). How many are on the node afterwards, or -errno. */
 export function movePages(memory: Memory, mm: Mm, startAddress: number, lengthBytes: number, node: number): number {
   let there = 0;
-  for (let address = startAddress; address < startAddress + lengthBytes; address += PAGE_SIZE) {
+  for (let address = startAddress; address < startAddress + lengthBytes; address += PAGE_SIZE_BYTES) {
     if (node >= memory.allocator.nodeCount) return -ENODEV;
-    const status = movePage(memory, mm, Math.floor(address / PAGE_SIZE), node);
+    const status = movePage(memory, mm, Math.floor(address / PAGE_SIZE_BYTES), node);
     if (status < 0) return status;
     there += status;
   }

@@ -19,8 +19,14 @@ import { VM_UFFD_WP, type Vma } from "./vma.ts";
 
 /** Moves the entries of `count` pages from `oldStart` in `from` to `newStart` in `to`. */
 export function movePageTables(
-  memory: Memory, from: Vma, to: Vma, oldStart: number, newStart: number, count: number,
-): void { // prettier-ignore
+  memory: Memory,
+  from: Vma,
+  to: Vma,
+  oldStart: number,
+  newStart: number,
+  count: number,
+): void {
+  // prettier-ignore
   const oldEnd = oldStart + count;
   const widened = mayRealign(from, to, oldStart, newStart, count) ? oldStart % PTE_TABLE_PAGES : 0;
   const distance = newStart - oldStart;
@@ -96,8 +102,16 @@ function movePmd(memory: Memory, from: Vma, to: Vma, old: number, page: number, 
 
 /** move_ptes. */
 function movePtes(
-  memory: Memory, from: Vma, to: Vma, oldTable: number, table: number, old: number, page: number, extent: number,
-): void { // prettier-ignore
+  memory: Memory,
+  from: Vma,
+  to: Vma,
+  oldTable: number,
+  table: number,
+  old: number,
+  page: number,
+  extent: number,
+): void {
+  // prettier-ignore
   const { tables } = memory;
   if (tables.usedEntries(oldTable) === 0) return;
   const oldBase = tables.wordsAt(oldTable) + pteIndex(old);
@@ -114,8 +128,9 @@ function movePtes(
     taken++;
     if (moved !== 0) placed++;
   }
-  tables.changeUsed(oldTable, -taken);
+  // In this order: the two may be one table, which must not look empty in between.
   tables.changeUsed(table, placed);
+  tables.changeUsed(oldTable, -taken);
   tellPtesMoved(memory, table, pteIndex(page), extent, oldTable, from, to);
 }
 

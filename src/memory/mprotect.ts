@@ -88,8 +88,15 @@ export function changeProtection(memory: Memory, vma: Vma, start: number, end: n
 }
 
 function changePmd(
-  memory: Memory, vma: Vma, pmdTable: number, page: number, end: number, change: ProtectionChange, needsMarkers: boolean,
-): void { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  pmdTable: number,
+  page: number,
+  end: number,
+  change: ProtectionChange,
+  needsMarkers: boolean,
+): void {
+  // prettier-ignore
   const { tables } = memory;
   const index = pmdIndex(page);
   let entry = tables.get(pmdTable, index);
@@ -119,8 +126,12 @@ function changedFlags(vma: Vma, entry: number, { uffdWp }: ProtectionChange): nu
 
 /** change_huge_pmd. pmd_modify of x86-64 forgets the dirty bit of an entry that could be written. */
 function changedPmd(memory: Memory, vma: Vma, entry: number, change: ProtectionChange): number {
-  const kept = (entry & PTE_WRITE) === 0 ? entry : entry & ~PTE_DIRTY;
-  const changed = changedFlags(vma, kept, change);
+  return changedEntry(memory, vma, (entry & PTE_WRITE) === 0 ? entry : entry & ~PTE_DIRTY, change);
+}
+
+/** The entry of a small folio, or a PMD: writable if the page protection says so or nobody need be asked. */
+function changedEntry(memory: Memory, vma: Vma, entry: number, change: ProtectionChange): number {
+  const changed = changedFlags(vma, entry, change);
   if (!change.tryWritable || (changed & (PTE_WRITE | PTE_UFFD_WP)) !== 0) return changed;
   const isAllowed = vma.has(VM_SHARED) ? (changed & PTE_DIRTY) !== 0 : isExclusiveAnon(memory, frameOfEntry(entry));
   return isAllowed ? changed | PTE_WRITE : changed;
@@ -128,16 +139,29 @@ function changedPmd(memory: Memory, vma: Vma, entry: number, change: ProtectionC
 
 /** change_pte_range: entries [index, end) of one table. */
 function changePtes(
-  memory: Memory, vma: Vma, table: number, index: number, end: number, change: ProtectionChange,
-): void { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  table: number,
+  index: number,
+  end: number,
+  change: ProtectionChange,
+): void {
+  // prettier-ignore
   const { tables } = memory;
   const placesMarkers = change.uffdWp === "set" && !vma.isAnonymous;
   if (tables.usedEntries(table) === 0 && !placesMarkers) return;
   if (end - index === ENTRIES_PER_TABLE && changeRun(memory, vma, table, change)) return;
+  const { order } = memory.frames;
+  const base = tables.wordsAt(table);
+  const words = tables.allWords;
   for (let at = index, n = 1; at < end; at += n) {
     n = 1;
-    const entry = tables.get(table, at);
+    const entry = words[base + at];
     if (isPresent(entry)) {
+      if (order[frameOfEntry(entry)] === 0) {
+        words[base + at] = changedEntry(memory, vma, entry, change);
+        continue;
+      }
       n = pteBatch(memory, table, at, entry, end - at, IGNORE_YOUNG_DIRTY);
       changeBatch(memory, vma, table, at, n, change);
     } else if (entry === 0) {
@@ -168,8 +192,14 @@ function changeRun(memory: Memory, vma: Vma, table: number, change: ProtectionCh
 
 /** A batch takes its young and dirty bits together; exclusive pages in it may become writable, the others not. */
 function changeBatch(
-  memory: Memory, vma: Vma, table: number, index: number, n: number, change: ProtectionChange,
-): void { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  table: number,
+  index: number,
+  n: number,
+  change: ProtectionChange,
+): void {
+  // prettier-ignore
   const { frames, tables } = memory;
   const entry = tables.get(table, index);
   const gathered = flagsOfBatch(memory, table, index, n) & (PTE_YOUNG | PTE_DIRTY);
@@ -180,12 +210,19 @@ function changeBatch(
   for (let i = 0; i < n; i++) {
     let next = (changed + i * NEXT_FRAME) | 0;
     if (isDirtyShared) next |= PTE_WRITE;
-    else if (mayWrite && !vma.has(VM_SHARED) && isNormal && isExclusiveAnon(memory, frameOfEntry(next))) next |= PTE_WRITE;
+    else if (mayWrite && !vma.has(VM_SHARED) && isNormal && isExclusiveAnon(memory, frameOfEntry(next)))
+      next |= PTE_WRITE;
     tables.set(table, index + i, next);
   }
 }
 
-function changeNotPresent(memory: Memory, table: number, index: number, entry: number, { uffdWp }: ProtectionChange): void {
+function changeNotPresent(
+  memory: Memory,
+  table: number,
+  index: number,
+  entry: number,
+  { uffdWp }: ProtectionChange,
+): void {
   if (uffdWp === undefined) return;
   const { tables } = memory;
   if (typeOfEntry(entry) === TYPE_MARKER_UFFD_WP && !isSwapEntry(entry)) {

@@ -9,7 +9,7 @@
 import { cloneAnonVmas, unlinkAnonVmas } from "./anon-vma.ts";
 import { EFAULT, EINVAL, ENOMEM } from "./errno.ts";
 import { populateRange } from "./gup.ts";
-import { unmergeRange } from "./ksm.ts";
+import { ksmBreakRange } from "./ksm.ts";
 import { munmapRange } from "./map.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
@@ -18,7 +18,7 @@ import { PTE_TABLE_PAGES } from "./table-walk.ts";
 import { mergeNewRange } from "./vma-change.ts";
 import { linkFile } from "./vma-file.ts";
 import {
-  VM_ACCOUNT, VM_DONTEXPAND, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_MERGEABLE, VM_SHARED, VM_UFFD_WP, Vma,
+  VM_DONTEXPAND, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_MERGEABLE, VM_SHARED, VM_UFFD_WP, Vma,
 } from "./vma.ts"; // prettier-ignore
 
 export interface RemapOptions {
@@ -39,8 +39,14 @@ interface Remap {
 
 /** mremap(2): the page where the mapping begins now, or -errno. */
 export function mremapRegion(
-  memory: Memory, mm: Mm, start: number, oldCount: number, newCount: number, { newPage, dontUnmap }: RemapOptions,
-): number { // prettier-ignore
+  memory: Memory,
+  mm: Mm,
+  start: number,
+  oldCount: number,
+  newCount: number,
+  { newPage, dontUnmap }: RemapOptions,
+): number {
+  // prettier-ignore
   const newStart = newPage;
   const request: Remap = { start, oldCount, newCount, newStart, dontUnmap };
   if (newCount === 0) return -EINVAL;
@@ -53,9 +59,7 @@ export function mremapRegion(
   if (vma === undefined) return -EFAULT;
   const remap = checkedRemap(vma, request);
   if (typeof remap === "number") return remap;
-  return remap.newStart === undefined
-    ? resizeInPlace(memory, vma, remap)
-    : remapTo(memory, mm, remap, remap.newStart);
+  return remap.newStart === undefined ? resizeInPlace(memory, vma, remap) : remapTo(memory, mm, remap, remap.newStart);
 }
 
 /** remap_move: every VMA in the range, each to the same place relative to the one before. */
@@ -65,18 +69,25 @@ function moveVmas(memory: Memory, mm: Mm, request: Remap, newStart: number): num
   let target = newStart;
   let result = -EFAULT;
   let lastEnd = -1;
-  for (let page = start; ; ) {
+  for (let page = start; ;) {
     const vma: Vma | undefined = mm.vmas[mm.firstEndingAfter(page)];
     if (vma === undefined || vma.start >= end) return result;
     const isFirst = lastEnd < 0;
     if (isFirst && vma.start > start) return -EFAULT;
-    if (!mayMoveWithOthers(vma) && (!isFirst || vma.end < end)) return -EFAULT;
+    // vma_multi_allowed: userfaultfd wants to be told of one move at a time.
+    if (vma.has(VM_UFFD_WP) && (!isFirst || vma.end < end)) return -EFAULT;
     const first = Math.max(vma.start, start);
     const count = Math.min(end, vma.end) - first;
     const gap = isFirst ? 0 : vma.start - lastEnd;
     lastEnd = vma.end;
     page = first + count;
-    const remap = checkedRemap(vma, { start: first, oldCount: count, newCount: count, newStart: target + gap, dontUnmap });
+    const remap = checkedRemap(vma, {
+      start: first,
+      oldCount: count,
+      newCount: count,
+      newStart: target + gap,
+      dontUnmap,
+    });
     if (typeof remap === "number") return remap;
     const moved = remapTo(memory, mm, remap, target + gap);
     if (moved < 0) return moved;
@@ -84,11 +95,6 @@ function moveVmas(memory: Memory, mm: Mm, request: Remap, newStart: number): num
     target = moved + remap.newCount;
     if (page >= end) return result;
   }
-}
-
-/** vma_multi_allowed: not where userfaultfd must be told or the file system chooses addresses. */
-function mayMoveWithOthers(vma: Vma): boolean {
-  return !vma.has(VM_UFFD_WP) && vma.file?.fileKind !== "disk";
 }
 
 /** check_prep_vma. */
@@ -104,7 +110,8 @@ function checkedRemap(vma: Vma, request: Remap): Remap | number {
   if (newStart === undefined && newCount <= oldCount) return remap;
   if (oldCount === 0 && !vma.has(VM_SHARED | VM_MAYSHARE)) return -EINVAL;
   if (dontUnmap && vma.has(VM_DONTEXPAND)) return -EINVAL;
-  if (oldCount > vma.end - start) return -EFAULT;
+  // What is cut off first may lie behind the VMA.
+  if (Math.min(oldCount, newCount) > vma.end - start) return -EFAULT;
   if (newCount !== oldCount && vma.has(VM_DONTEXPAND)) return -EFAULT;
   return remap;
 }
@@ -141,7 +148,7 @@ function remapTo(memory: Memory, mm: Mm, remap: Remap, newStart: number): number
   const vma = mm.findVma(start);
   if (vma === undefined) return -EFAULT;
   const isGrowingLocked = remap.newCount > oldCount && vma.has(VM_LOCKED);
-  if (vma.has(VM_MERGEABLE) && vma.anonVma !== undefined) unmergeRange(memory, vma, start, start + oldCount);
+  if (vma.has(VM_MERGEABLE) && vma.anonVma !== undefined) ksmBreakRange(memory, vma, start, start + oldCount);
   moveVma(memory, vma, { start, oldCount, newCount, newStart, dontUnmap }, newStart);
   if (isGrowingLocked) populateRange(memory, mm, newStart + oldCount, newStart + newCount, false);
   return newStart;
@@ -160,7 +167,7 @@ function moveVma(memory: Memory, vma: Vma, { start, oldCount, newCount, dontUnma
     if (oldCount > 0) munmapRange(memory, mm, start, oldCount);
     return;
   }
-  from.flags &= ~(VM_LOCKED | VM_LOCKONFAULT | VM_ACCOUNT);
+  from.flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
   if (to !== from && from.start === start && from.end === start + oldCount) unlinkAnonVmas(from);
 }
 

@@ -17,8 +17,14 @@ export const IGNORE_ALL_BUT_DIRTY = PTE_YOUNG | PTE_SOFT_DIRTY | PTE_WRITE;
 
 /** Entries of the batch that begins with the present `entry` at `index`: at most `limit`, at least 1. */
 export function pteBatch(
-  memory: Memory, table: number, index: number, entry: number, limit: number, ignored: number,
-): number { // prettier-ignore
+  memory: Memory,
+  table: number,
+  index: number,
+  entry: number,
+  limit: number,
+  ignored: number,
+): number {
+  // prettier-ignore
   const { frames, tables } = memory;
   const frame = frameOfEntry(entry);
   const order = frames.order[frame];

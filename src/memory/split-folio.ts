@@ -7,7 +7,7 @@
  * that one walk of the reverse map takes all mappings: a folio mapped by several PMD entries fails once for each but the
  * last, because each attempt splits one entry.
  */
-import { HPAGE_PMD_ORDER, PAGE_SIZE } from "../kernel/index.ts";
+import { HPAGE_PMD_ORDER, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import { assert } from "./assert.ts";
 import { EAGAIN, EBUSY, EINVAL } from "./errno.ts";
 import { FileMapping } from "./file-mapping.ts";
@@ -17,7 +17,7 @@ import {
 } from "./frames.ts"; // prettier-ignore
 import type { Memory } from "./memory.ts";
 import { returnMappings, returnMappingsTo, takeMappings } from "./migration-entries.ts";
-import { freeFolioSwap } from "./swap-cache.ts";
+import { freeFolioSwap, splitInSwapCache } from "./swap-cache.ts";
 import { unmapFileFolio } from "./unmap-file-folio.ts";
 
 /** Flags that the new folios inherit. */
@@ -105,7 +105,7 @@ function splitFile(memory: Memory, head: number, newOrder: number, options: Spli
   const { frames, events, keys } = memory;
   const file = fileOf(memory, head);
   if (!releasePrivate(memory, head)) return -EBUSY;
-  const endIndex = Math.ceil(file.sizeBytes / PAGE_SIZE);
+  const endIndex = Math.ceil(file.sizeBytes / PAGE_SIZE_BYTES);
   if (!canSplitFolio(memory, head, options.heldReferences)) return -EAGAIN;
   unmapFileFolio(memory, head);
   events.freed(head);

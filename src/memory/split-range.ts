@@ -4,7 +4,7 @@
  * Every page of the range is looked at, so a folio that cannot be split at its first page is tried again at the next: a
  * THP that three processes map with PMD entries needs three pages. Whatever happens, the write succeeds.
  */
-import { PAGE_SIZE } from "../kernel/index.ts";
+import { PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import { presentFrame } from "./move-pages.ts";
@@ -14,8 +14,8 @@ import { PMD_TABLE_PAGES, findPmdTable, nextPmd, pmdEntryOf } from "./table-walk
 /** split_huge_pages_pid: splits to `order` what is mapped in [startAddress, endAddress). Always 0. */
 export function splitRange(memory: Memory, mm: Mm, startAddress: number, endAddress: number, order: number): number {
   const { frames } = memory;
-  const end = Math.floor(endAddress / PAGE_SIZE);
-  for (let page = Math.floor(startAddress / PAGE_SIZE); page < end; page++) {
+  const end = Math.floor(endAddress / PAGE_SIZE_BYTES);
+  for (let page = Math.floor(startAddress / PAGE_SIZE_BYTES); page < end; page++) {
     const vma = mm.findVma(page);
     if (vma === undefined) break;
     if (vma.isHugetlb) {

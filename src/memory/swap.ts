@@ -61,6 +61,11 @@ export function rememberSwappedMm(memory: Memory, mm: Mm): void {
   if (!swappedMms.includes(mm)) swappedMms.unshift(mm);
 }
 
+/** The address space is gone. */
+export function forgetSwappedMm(memory: Memory, mm: Mm): void {
+  memory.swap.forgetMm(mm);
+}
+
 /** The child is to be looked at by swapoff right after its parent (copy_nonpresent_pte). */
 export function rememberSwappedChild(memory: Memory, parent: Mm, child: Mm): void {
   const { swappedMms } = memory.swap;

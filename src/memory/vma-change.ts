@@ -142,8 +142,13 @@ export function mergeNewRange(memory: Memory, mm: Mm, range: MergeRange): Vma | 
  * over. The VMA that covers them then, or undefined. The caller sets its flags.
  */
 export function mergeWithNeighbours(
-  memory: Memory, vma: Vma, start: number, end: number, flags: number,
-): Vma | undefined { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  start: number,
+  end: number,
+  flags: number,
+): Vma | undefined {
+  // prettier-ignore
   const isLeftSide = start === vma.start;
   const isRightSide = end === vma.end;
   if ((flags & VM_DONTEXPAND) !== 0 || (!isLeftSide && !isRightSide)) return undefined;
@@ -233,10 +238,15 @@ export function modifyVmaFlags(memory: Memory, vma: Vma, start: number, end: num
  * stops. Holes are passed over. Returns 0 or the error, and says whether there was a hole (madvise then answers -ENOMEM).
  */
 export function changeVmaFlags(
-  memory: Memory, mm: Mm, start: number, end: number, change: (vma: Vma) => number,
-): { readonly error: number; readonly hasHole: boolean } { // prettier-ignore
+  memory: Memory,
+  mm: Mm,
+  start: number,
+  end: number,
+  change: (vma: Vma) => number,
+): { readonly error: number; readonly hasHole: boolean } {
+  // prettier-ignore
   let hasHole = false;
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const vma: Vma | undefined = mm.vmas[mm.firstEndingAfter(page)];
     if (vma === undefined || vma.start >= end) return { error: 0, hasHole: true };
     if (vma.start > page) {

@@ -8,7 +8,7 @@
 import { HPAGE_PMD_NR, LEVEL_PTE } from "../kernel/index.ts";
 import type { FileMapping } from "./file-mapping.ts";
 import { freeIfUnused } from "./folio-references.ts";
-import { DIRTY, ZERO } from "./frames.ts";
+import { ANON, DIRTY, KIND_MASK, ZERO } from "./frames.ts";
 import { zapHugetlb } from "./hugetlb.ts";
 import { markAccessed, munlockFolio } from "./lru.ts";
 import type { Memory } from "./memory.ts";
@@ -24,8 +24,6 @@ import { PMD_TABLE_PAGES, findPmdTable, nextPmd, pmdIndex, pteIndex } from "./ta
 import { VM_LOCKED, VM_RAND_READ, VM_SEQ_READ, VM_UFFD_WP, type Vma } from "./vma.ts";
 
 export interface ZapOptions {
-  /** Frees PTE tables that the call empties (PT_RECLAIM): madvise does. Default false. */
-  readonly reclaimTables?: boolean;
   /** Private copies go too; truncation of a file may leave them. Default true. */
   readonly evenCows?: boolean;
   /** Markers go too (ZAP_FLAG_DROP_MARKER): munmap and exit, but not madvise. Default false. */
@@ -38,7 +36,7 @@ export function zapVmaRange(memory: Memory, vma: Vma, start: number, end: number
     zapHugetlb(memory, vma, start, end);
     return;
   }
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const pmdTable = findPmdTable(memory, vma.mm, page);
     const pmdEnd = Math.min(end, page - (page % PMD_TABLE_PAGES) + PMD_TABLE_PAGES);
     if (pmdTable === 0) {
@@ -54,8 +52,13 @@ export function zapVmaRange(memory: Memory, vma: Vma, start: number, end: number
 
 /** unmap_mapping_pages: clears the entries of pages [firstIndex, endIndex) of a file, of all that map it. */
 export function unmapFileRange(
-  memory: Memory, mapping: FileMapping, firstIndex: number, endIndex: number, evenCows: boolean,
-): void { // prettier-ignore
+  memory: Memory,
+  mapping: FileMapping,
+  firstIndex: number,
+  endIndex: number,
+  evenCows: boolean,
+): void {
+  // prettier-ignore
   const vmas = [...mapping.vmas].sort((a, b) => a.pgoff - b.pgoff || a.id - b.id);
   for (const vma of vmas) {
     const start = Math.max(vma.start, vma.start + firstIndex - vma.pgoff);
@@ -77,12 +80,7 @@ function zapPmd(memory: Memory, vma: Vma, pmdTable: number, page: number, end: n
     entry = tables.get(pmdTable, index);
   }
   if (!isTable(entry)) return;
-  const table = tableOfEntry(entry);
-  const isAllGone = zapPtes(memory, vma, table, page, end, options);
-  if (options.reclaimTables === true && isAllGone && end - page === HPAGE_PMD_NR) {
-    tables.set(pmdTable, index, 0);
-    tables.free(table);
-  }
+  zapPtes(memory, vma, tableOfEntry(entry), page, end, options);
 }
 
 /** zap_huge_pmd. The dirty bit of a file's PMD is not looked at. */
@@ -111,22 +109,50 @@ function zapPtes(memory: Memory, vma: Vma, table: number, page: number, end: num
     zapRun(memory, vma, table, run);
     return true;
   }
-  let isAllGone = true;
-  const last = pteIndex(page) + end - page;
+  return zapEntries(memory, vma, table, pteIndex(page), pteIndex(page) + end - page, options);
+}
+
+/** Entries [first, last) of a table, batch by batch. */
+function zapEntries(
+  memory: Memory,
+  vma: Vma,
+  table: number,
+  first: number,
+  last: number,
+  options: ZapOptions,
+): boolean {
+  // prettier-ignore
+  const { frames, tables, events } = memory;
+  const { order, state } = frames;
   const base = tables.wordsAt(table);
-  for (let index = pteIndex(page), n = 1; index < last; index += n) {
+  const words = tables.allWords;
+  // Small anonymous pages go without further questions.
+  const isPlain = options.evenCows !== false && vma.isAnonymous && !vma.has(VM_LOCKED);
+  const vmaId = vma.id;
+  const mmId = vma.mm.id;
+  let isAllGone = true;
+  let plain = 0;
+  for (let index = first, n = 1; index < last; index += n) {
     n = 1;
-    const entry = tables.allWords[base + index];
+    const entry = words[base + index];
     if (entry === 0) continue;
     if (isPresent(entry)) {
-      n = memory.frames.order[frameOfEntry(entry)] === 0 ? 1 : pteBatch(memory, table, index, entry, last - index, IGNORE_ALL);
+      const frame = frameOfEntry(entry);
+      if (isPlain && order[frame] === 0 && (state[frame] & KIND_MASK) === ANON) {
+        words[base + index] = 0;
+        plain++;
+        events.remove(frame, 0, 1, LEVEL_PTE, table, vmaId, mmId);
+        freeIfUnused(memory, frame);
+        continue;
+      }
+      if (order[frame] > 0) n = pteBatch(memory, table, index, entry, last - index, IGNORE_ALL);
       if (!zapPresent(memory, vma, table, index, n, entry, options)) isAllGone = false;
     } else {
-      n = isSwapEntry(entry) ? swapPteBatch(tables, table, index, entry, last - index) : 1;
+      if (isSwapEntry(entry)) n = swapPteBatch(tables, table, index, entry, last - index);
       if (!zapNotPresent(memory, vma, table, index, n, entry, options)) isAllGone = false;
     }
   }
-  tables.changeUsed(table, 0);
+  tables.changeUsed(table, -plain);
   return isAllGone;
 }
 
@@ -145,8 +171,15 @@ function zapRun(memory: Memory, vma: Vma, table: number, run: number): void {
 }
 
 function zapPresent(
-  memory: Memory, vma: Vma, table: number, index: number, n: number, entry: number, options: ZapOptions,
-): boolean { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  table: number,
+  index: number,
+  n: number,
+  entry: number,
+  options: ZapOptions,
+): boolean {
+  // prettier-ignore
   const { frames, tables } = memory;
   const frame = frameOfEntry(entry);
   const head = frames.headOf(frame);
@@ -177,8 +210,15 @@ function removeMapping(memory: Memory, vma: Vma, head: number, frame: number, n:
 
 /** zap_install_uffd_wp_if_needed: a file's page stays write-protected though nothing maps it. True if markers were left. */
 function leaveUffdMarkers(
-  memory: Memory, vma: Vma, table: number, index: number, n: number, entry: number, options: ZapOptions,
-): boolean { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  table: number,
+  index: number,
+  n: number,
+  entry: number,
+  options: ZapOptions,
+): boolean {
+  // prettier-ignore
   if (vma.isAnonymous || options.dropMarkers === true || !vma.has(VM_UFFD_WP) || (entry & PTE_UFFD_WP) === 0) return false;
   const marker = notPresentEntry(TYPE_MARKER_UFFD_WP, 0, 0);
   for (let i = 0; i < n; i++) memory.tables.set(table, index + i, marker);
@@ -196,8 +236,15 @@ function swapPteBatch(tables: PageTables, table: number, index: number, entry: n
 
 /** zap_nonpresent_ptes. `n`: swap entries come in batches. False if the entries stay. */
 function zapNotPresent(
-  memory: Memory, vma: Vma, table: number, index: number, n: number, entry: number, options: ZapOptions,
-): boolean { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  table: number,
+  index: number,
+  n: number,
+  entry: number,
+  options: ZapOptions,
+): boolean {
+  // prettier-ignore
   const dropMarkers = options.dropMarkers === true;
   const evenCows = options.evenCows !== false;
   switch (typeOfEntry(entry)) {

@@ -15,6 +15,7 @@ export {
 export { largestChangePercent } from "./process-lines.ts";
 export { formatReportJson, formatReportNdjson } from "./report-json.ts";
 export { type ReportTextOptions, formatReportText } from "./report-text.ts";
+export { type ScenarioViewOptions, formatScenarioView } from "./scenario-view.ts";
 export {
   type ProcessSelection,
   type SelectedProcesses,

@@ -350,11 +350,15 @@ static void set_conditions(void)
 		}
 	}
 	sched_setaffinity(0, sizeof one, &one);
-	for (int i = 0; i < PROCESSES; i++) {
-		if (pipe(process[i].go) || pipe(process[i].done))
-			stop("there are no pipes");
-	}
-	if (pipe(supervised))
+}
+
+static void make_pipes(void)
+{
+	int failed = pipe(supervised);
+
+	for (int i = PROCESSES - 1; i >= 0; i--)
+		failed |= pipe(process[i].go) | pipe(process[i].done);
+	if (failed)
 		stop("there are no pipes");
 }
 `;

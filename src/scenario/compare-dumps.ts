@@ -6,7 +6,7 @@
  * is symmetric but for the words' order, and a recording differs from itself in nothing.
  */
 import { type CanonicalDump, type CanonicalEntry, canonicalDump, folioFigures } from "./canonical-folios.ts";
-import { type ComparisonRule, type FigureDifference, MACHINE_NOISE } from "./comparison-rules.ts";
+import { type ComparisonRule, type FigureDifference, MACHINE_NOISE, rulesThatCover } from "./comparison-rules.ts";
 import type { Dump, ScenarioRecord, VmaDump } from "./dump.ts";
 
 /** A difference and where it is. */
@@ -89,9 +89,9 @@ class DifferenceCollector {
   add(path: readonly string[], place: string, left: string | null, right: string | null): void {
     if (left === right) return;
     const difference = { step: this.step, place, path, left, right };
-    const rule = this.rules.find(({ covers }) => covers(difference));
-    if (rule === undefined) this.differences.push(difference);
-    else this.covered.set(rule.name, (this.covered.get(rule.name) ?? 0) + 1);
+    const names = rulesThatCover(this.rules, difference);
+    if (names === undefined) this.differences.push(difference);
+    for (const name of names ?? []) this.covered.set(name, (this.covered.get(name) ?? 0) + 1);
   }
 
   addCommands(left: readonly string[], right: readonly string[]): void {

@@ -1,9 +1,9 @@
 /**
  * What two dumps may differ in without a difference: a list of rules, each with its name and its reason.
  *
- * A rule looks at one difference, at its path and both values, and says whether it covers it. It covers nothing but what
- * its reason explains. Rules that hold for any two machines are in MACHINE_NOISE; the others are chosen by whoever
- * compares, for the kernel at hand.
+ * A rule either covers a difference as a whole, or takes out of each value what it knows about; a difference that is none
+ * after all rules have done so is covered too. A rule touches nothing but what its reason explains. Rules that hold for
+ * any two machines are in MACHINE_NOISE; the others are chosen by whoever compares, for the kernel at hand.
  */
 import type { ScenarioRecord } from "./dump.ts";
 
@@ -18,39 +18,59 @@ export interface FigureDifference {
 export interface ComparisonRule {
   readonly name: string;
   readonly reason: string;
-  readonly covers: (difference: FigureDifference) => boolean;
+  /** The difference is none. */
+  readonly covers?: (difference: FigureDifference) => boolean;
+  /** The value without what the rule is about; the same value if it is not about this figure. */
+  readonly strips?: (path: readonly string[], value: string) => string;
 }
 
-/** Both values are the same after what the rule knows about is taken out. */
-function sameAfter(change: (text: string) => string): (difference: FigureDifference) => boolean {
-  return ({ left, right }) => left !== null && right !== null && change(left) === change(right);
+/** The names of the rules that make a difference none; undefined if it remains one. */
+export function rulesThatCover(
+  rules: readonly ComparisonRule[],
+  difference: FigureDifference,
+): readonly string[] | undefined {
+  const whole = rules.find((rule) => rule.covers?.(difference) === true);
+  if (whole !== undefined) return [whole.name];
+  if (difference.left === null || difference.right === null) return undefined;
+  let left: string = difference.left;
+  let right: string = difference.right;
+  const used: string[] = [];
+  for (const { name, strips } of rules) {
+    if (strips === undefined) continue;
+    const before = [left, right];
+    left = strips(difference.path, left);
+    right = strips(difference.path, right);
+    if (left !== before[0] || right !== before[1]) used.push(name);
+  }
+  return left === right ? used : undefined;
 }
 
-/** One difference in a folio's figure of that name. */
-function isFigure({ path }: FigureDifference, name: string): boolean {
-  return path[0] === "folios" && path.at(-1) === name;
+/** Strips a pattern from figures of one name. */
+function stripping(pattern: RegExp, by: string, ...names: readonly string[]): NonNullable<ComparisonRule["strips"]> {
+  return (path, value) => (names.includes(path.at(-1) ?? "") ? value.replaceAll(pattern, by) : value);
+}
+
+function isPagemap(path: readonly string[]): boolean {
+  return path[0] === "processes" && path[2] === "pagemap";
 }
 
 export const PFN_RULE: ComparisonRule = {
   name: "pfn",
   reason: "which frame a folio gets is up to the allocator's state",
-  covers: (difference) => isFigure(difference, "pfn"),
+  covers: ({ path }) => path[0] === "folios" && path.at(-1) === "pfn",
 };
 
 export const PID_RULE: ComparisonRule = {
   name: "pids and owner ids in commands",
   reason: "`spawn` and `fork` print the pid and the owner id that was free",
-  covers: (difference) =>
-    difference.path[0] === "commands" &&
-    sameAfter((text) => text.replace(/ = pid -?[0-9]+ mm_id [0-9]+$/, ""))(difference),
+  strips: (path, value) => (path[0] === "commands" ? value.replace(/ = pid [0-9]+ mm_id [0-9]+$/, " = pid") : value),
 };
 
 export const OWNER_ID_RULE: ComparisonRule = {
   name: "owner ids without a name",
   reason:
     "an owner slot may still hold the id of an address space that nobody in the scenario has; its number is free to choose",
-  covers: (difference) =>
-    isFigure(difference, "raw mm") && sameAfter((text) => text.replaceAll(/\bid[0-9]+:/g, "id:"))(difference),
+  strips: stripping(/\bid[0-9]+:/g, "id:", "raw mm"),
 };
 
 export const MEMINFO_RULE: ComparisonRule = {
@@ -62,9 +82,7 @@ export const MEMINFO_RULE: ComparisonRule = {
 export const SWAP_TYPE_RULE: ComparisonRule = {
   name: "swap type",
   reason: "the type is the number of the swap device among those in use",
-  covers: (difference) =>
-    difference.path.includes("pagemap") &&
-    sameAfter((text) => text.replaceAll(/\bswap type=[0-9]+/g, "swap"))(difference),
+  strips: (path, value) => (isPagemap(path) ? value.replace(/\bswap type=[0-9]+/, "swap") : value),
 };
 
 /** What differs between any two machines. */
@@ -79,26 +97,23 @@ export const MACHINE_NOISE: readonly ComparisonRule[] = [
 export const SOFT_DIRTY_RULE: ComparisonRule = {
   name: "soft-dirty",
   reason: "a kernel without CONFIG_MEM_SOFT_DIRTY has neither pagemap's bit 55 nor the VMA flag sd",
-  covers: (difference) => {
-    const { path, left, right } = difference;
-    if (path.at(-1) === "vmflags") return sameAfter((text) => text.replace(/ ?\bsd\b/, ""))(difference);
-    if (!path.includes("pagemap")) return false;
-    // An entry that holds nothing but the bit is no entry at all for a kernel that has none.
-    const without = (text: string | null): string => (text ?? "-------- ").replace(/^(....)d/, "$1-");
-    return without(left) === without(right);
+  // An entry that holds nothing but the bit is no entry at all for a kernel that has none.
+  covers: ({ path, left, right }) => isPagemap(path) && [left, right].includes(null) && (left ?? right) === "----d--- ",
+  strips: (path, value) => {
+    if (path.at(-1) === "vmflags") return value.replace(/ ?\bsd\b/, "");
+    return isPagemap(path) ? value.replace(/^(....)d/, "$1-") : value;
   },
 };
 
 export const KSM_FLAG_RULE: ComparisonRule = {
   name: "KSM in kpageflags",
-  reason: "Linux 6.18.15 sets KSM on every anonymous page in kpageflags; later kernels on KSM pages alone",
-  covers: (difference) =>
-    isFigure(difference, "kpageflags") && sameAfter((text) => text.replaceAll(/,KSM\b/g, ""))(difference),
+  reason: "Linux 6.18.15 sets KSM on every anonymous page in kpageflags; other kernels on KSM pages alone",
+  strips: stripping(/,KSM\b/g, "", "kpageflags"),
 };
 
 export const RAW_RULE: ComparisonRule = {
   name: "raw",
-  reason: "struct folio is not readable on the kernel compared with (no /proc/kcore)",
+  reason: "struct folio cannot be read on the machine compared with",
   covers: ({ path, left, right }) => {
     const name = path.at(-1) ?? "";
     const isRaw = name.startsWith("raw") || ["refcount", "mapcount", "anon_exclusive"].includes(name);
@@ -108,8 +123,7 @@ export const RAW_RULE: ComparisonRule = {
 
 export const TEST_MEMORY_RULE: ComparisonRule = {
   name: "test_kB",
-  reason:
-    "other programs changed AnonPages or Mapped while the dump was made, so the tests' part could not be told apart",
+  reason: "AnonPages and Mapped of the tests alone cannot be told on a machine where other programs do not hold still",
   covers: ({ path, left, right }) => path[0] === "test_kB" && (left === null || right === null),
 };
 
@@ -120,38 +134,33 @@ export const MACHINE_COUNTERS_RULE: ComparisonRule = {
 };
 
 export const FILE_NAME_RULE: ComparisonRule = {
-  name: "inode numbers and names of files",
+  name: "folders of files",
   reason: "the files of another machine lie elsewhere",
-  covers: (difference) =>
-    (difference.path.at(-1) === "numa_maps" || difference.path.at(-1) === "name") &&
-    sameAfter((text) => text.replaceAll(/\/\S*\/(?=[^/\s]*$)/g, "/"))(difference),
+  strips: stripping(/(^|file=)\/(?:[^\s/]*\/)+/g, "$1/", "numa_maps", "name"),
 };
 
 export const NUMA_RULE: ComparisonRule = {
   name: "NUMA",
   reason: "the recorded machines have two nodes; this one has another number of them, or no NUMA",
-  covers: (difference) =>
-    difference.path.at(-1) === "numa_maps" &&
-    (difference.left === null ||
-      difference.right === null ||
-      sameAfter((text) => text.replaceAll(/ N[0-9]+=[0-9]+/g, ""))(difference)),
+  covers: ({ path, left, right }) => path.at(-1) === "numa_maps" && (left === null || right === null),
+  strips: stripping(/ N[0-9]+=[0-9]+/g, "", "numa_maps"),
 };
 
 export const SWAP_OFFSET_RULE: ComparisonRule = {
   name: "swap offset",
   reason: "which slot of a swap device a page gets depends on the device's use so far",
-  covers: (difference) =>
-    difference.path.includes("pagemap") &&
-    sameAfter((text) => text.replaceAll(/\bswap type=[0-9]+ off=0x[0-9a-f]+/g, "swap"))(difference),
+  strips: (path, value) => (isPagemap(path) ? value.replace(/\bswap(?: type=[0-9]+)? off=0x[0-9a-f]+/, "swap") : value),
 };
 
 export const IDLE_RULE: ComparisonRule = {
   name: "idle",
-  reason: "programs that look for idle pages (DAMON) set IDLE, clear REFERENCED and take the accessed bit",
-  covers: (difference) =>
-    (isFigure(difference, "kpageflags") &&
-      sameAfter((text) => text.replaceAll(/\b(?:IDLE|REFERENCED)\b,?/g, "").replaceAll(/,(?=;|$)/g, ""))(difference)) ||
-    difference.path.at(-1) === "Referenced",
+  reason: "a program that looks for idle pages (DAMON) sets IDLE and takes the accessed bits, on which aging depends",
+  covers: ({ path }) => path.at(-1) === "Referenced",
+  strips: (path, value) => {
+    if (path.at(-1) === "numa_maps") return value.replace(/ active=[0-9]+/, "");
+    if (path.at(-1) !== "kpageflags") return value;
+    return value.replaceAll(/\b(?:IDLE|REFERENCED|ACTIVE),|,(?:IDLE|REFERENCED|ACTIVE)\b/g, "");
+  },
 };
 
 /** Rules for the answers of a running kernel, of which nothing is known but what it has answered. */

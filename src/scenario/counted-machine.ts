@@ -162,6 +162,8 @@ class ModelReferences implements ReferenceView {
 
 /** The kernel's counter alone: nothing stands between the model and it. */
 class OneListener implements MemoryEvents {
+  /** Neither of the kernel's schemes counts tables or VMAs. */
+  readonly ignoresMoves = true;
   private readonly counter: Counter;
 
   constructor(counter: Counter) {
@@ -180,9 +182,7 @@ class OneListener implements MemoryEvents {
     this.counter.remove(folio, first, pageCount, level, table, vma, mm);
   }
 
-  move(): void {
-    // Neither of the kernel's schemes counts tables or VMAs.
-  }
+  move(): void {}
 
   created(folio: number, order: number, isHugetlb: boolean): void {
     this.counter.created?.(folio, order, isHugetlb);

@@ -1,7 +1,7 @@
 /**
  * A dump of the model, in the schema of the kernel lab: every process's VMAs and pagemap, then all folios they map.
  */
-import { FREE, FILE, SHMEM, KSM, ANON, type Memory, hasFolioFlag } from "../memory/index.ts";
+import { FREE, FILE, SHMEM, KSM, ANON, type Memory, hasFolioFlag, ksmReport } from "../memory/index.ts";
 import type { CountedMachine } from "./counted-machine.ts";
 import { FolioLabels, pagemapRuns, readPagemap } from "./dump-model-pagemap.ts";
 import { dumpFolios } from "./dump-model-folios.ts";
@@ -135,7 +135,7 @@ function dumpTotals(machine: CountedMachine): Pick<Dump, "meminfo_kB" | "test_kB
     test_kB: { AnonPages: sums.anonPages * 4, Mapped: sums.mapped * 4 },
     vmstat_delta: vmstat,
     ...dumpMthp(memory),
-    ksm: memory.ksm.report(),
+    ksm: ksmReport(memory),
   };
 }
 

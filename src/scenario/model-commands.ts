@@ -4,7 +4,7 @@
  * System calls check here what they check before they look at memory: alignment and lengths (as bytes); everything behind
  * is in pages. A bad access kills the process as its missing signal handler would, and the scenario goes on without it.
  */
-import { ERRNO_TEXT, ESRCH } from "../memory/index.ts";
+import { ERRNO_TEXT } from "../memory/index.ts";
 import type { CommandBody, ScenarioCommand } from "./command.ts";
 import { runFileCommand } from "./model-file-commands.ts";
 import { exitProcess, forkProcess, runMachineCommand, spawnProcess } from "./model-machine-commands.ts";
@@ -33,20 +33,37 @@ export function runCommand(run: ModelRun, command: ScenarioCommand): string {
       return ` = ${statusText(runMachineCommand(run, command))}`;
     default: {
       const process = run.find(command.process);
-      return process === undefined ? ` = ${callText(-ESRCH)}` : ` = ${runProcessCommand(run, process, command)}`;
+      // The lab's driver finds nobody to give the command to.
+      return process === undefined ? " !! no process" : runProcessCommand(run, process, command);
     }
   }
 }
 
-type ProcessCommand = Exclude<CommandBody, { kind: "spawn" | "dump" | "thp" | "shmthp" | "sys" | "sleep" | "baseline" | "ksmscan" | "swapon" | "swapoff" | "split" }>;
+type ProcessCommand = Exclude<
+  CommandBody,
+  {
+    kind:
+      | "spawn"
+      | "dump"
+      | "thp"
+      | "shmthp"
+      | "sys"
+      | "sleep"
+      | "baseline"
+      | "ksmscan"
+      | "swapon"
+      | "swapoff"
+      | "split";
+  }
+>;
 
 function runProcessCommand(run: ModelRun, process: ModelProcess, command: ProcessCommand): string {
   switch (command.kind) {
     case "fork":
-      return forkProcess(run, process, command.child);
+      return ` = ${forkProcess(run, process, command.child)}`;
     case "exit":
       exitProcess(run, process);
-      return "0";
+      return " = 0";
     case "memfd":
     case "open":
     case "close":
@@ -56,12 +73,12 @@ function runProcessCommand(run: ModelRun, process: ModelProcess, command: Proces
     case "fallocate":
     case "pwrite":
     case "pread":
-      return callText(runFileCommand(run, process, command));
+      return ` = ${callText(runFileCommand(run, process, command))}`;
     default: {
       const result = runMemoryCommand(run, process, command);
-      if (result !== PROCESS_DIED) return callText(result);
+      if (result !== PROCESS_DIED) return ` = ${callText(result)}`;
       exitProcess(run, process);
-      return callText(-ESRCH);
+      return ` !! ${command.process} died`;
     }
   }
 }

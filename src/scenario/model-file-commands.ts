@@ -50,15 +50,25 @@ export function runFileCommand(run: ModelRun, process: ModelProcess, command: Fi
     case "ftruncate":
       return isReadOnly ? -EINVAL : ftruncateFile(memory, mapping, command.sizeBytes);
     case "fallocate":
-      return isReadOnly ? -EBADF : fallocateFile(memory, mapping, command.offsetBytes, command.lengthBytes, command.punch);
+      return isReadOnly
+        ? -EBADF
+        : fallocateFile(memory, mapping, command.offsetBytes, command.lengthBytes, command.punch);
     case "pwrite":
-      return isReadOnly ? -EBADF : pwriteFile(memory, mapping, command.offsetBytes, command.lengthBytes, command.chunkBytes, process.mm);
+      return isReadOnly
+        ? -EBADF
+        : pwriteFile(memory, mapping, command.offsetBytes, command.lengthBytes, command.chunkBytes, process.mm);
     case "pread":
       return preadFile(memory, mapping, command.offsetBytes, command.lengthBytes, process.mm);
   }
 }
 
-function install(run: ModelRun, process: ModelProcess, descriptor: number, mapping: FileMapping, isReadOnly: boolean): void {
+function install(
+  run: ModelRun,
+  process: ModelProcess,
+  descriptor: number,
+  mapping: FileMapping,
+  isReadOnly: boolean,
+): void {
   const before = process.files.get(descriptor);
   mapping.holders++;
   process.files.set(descriptor, { mapping, isReadOnly });

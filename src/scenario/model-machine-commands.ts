@@ -11,6 +11,7 @@ import {
   Unsupported,
   closeAllPins,
   exitMm,
+  changeKsmSetting,
   forkMm,
   inheritPins,
   ksmScan,
@@ -83,10 +84,14 @@ function orderOfKb(sizeKb: number): number {
 }
 
 const THP_FOLDER = "/sys/kernel/mm/transparent_hugepage/";
+const KSM_FOLDER = "/sys/kernel/mm/ksm/";
 const SIZE_SETTING = /^hugepages-(\d+)kB\/(enabled|shmem_enabled)$/;
 
 function writeSetting(memory: Memory, path: string, value: string): number {
   if (path.startsWith(THP_FOLDER)) return writeThpSetting(memory, path.slice(THP_FOLDER.length), value);
+  if (path.startsWith(KSM_FOLDER) && /^\d{1,9}$/.test(value)) {
+    return changeKsmSetting(memory, path.slice(KSM_FOLDER.length), Number(value));
+  }
   const known = HARMLESS_SETTINGS.get(path);
   if (known?.test(value) === true) return 0;
   throw new Unsupported(`sys ${path} ${value}`, "the model has no such setting");
@@ -97,9 +102,6 @@ const HARMLESS_SETTINGS: ReadonlyMap<string, RegExp> = new Map([
   ["/proc/sys/vm/stat_refresh", /^.*$/],
   ["/proc/sys/vm/compact_memory", /^1$/],
   ["/proc/sys/vm/drop_caches", /^2$/],
-  ["/sys/kernel/mm/ksm/pages_to_scan", /^\d+$/],
-  ["/sys/kernel/mm/ksm/sleep_millisecs", /^\d+$/],
-  ["/sys/kernel/mm/ksm/run", /^0$/],
 ]);
 
 function isOneOf<T extends string>(value: string, values: readonly T[]): value is T {

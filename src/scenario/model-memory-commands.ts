@@ -18,12 +18,13 @@ import {
   MAP_SHARED,
   EBADF,
   Unsupported,
+  bindToNode,
   closePipe,
   fillRange,
   madvise,
   mlockRange,
   mmapRegion,
-  movePage,
+  movePages,
   mprotectRange,
   mremapRegion,
   munlockRange,
@@ -44,7 +45,11 @@ import { type ModelRun, PROCESS_DIED } from "./model-run.ts";
 const PAGE_BYTES = 4096;
 
 /** The value that the call returned, -errno, or that the process died of the access. */
-export function runMemoryCommand(run: ModelRun, process: ModelProcess, command: MemoryCommand): number | bigint | typeof PROCESS_DIED {
+export function runMemoryCommand(
+  run: ModelRun,
+  process: ModelProcess,
+  command: MemoryCommand,
+): number | bigint | typeof PROCESS_DIED {
   const { memory } = run.machine;
   const { mm } = process;
   switch (command.kind) {
@@ -85,7 +90,7 @@ export function runMemoryCommand(run: ModelRun, process: ModelProcess, command: 
     case "migrate":
       return migrate(run, process, command);
     case "node":
-      return bindNode(process, command.node);
+      return bindNode(run, process, command.node);
     case "prctl":
       return prctl(process, command.option, command.argument);
   }
@@ -105,7 +110,11 @@ function inPages(
 }
 
 /** A store writes the writer's pid and the page number, as the lab's program does. */
-function access(run: ModelRun, process: ModelProcess, command: Of<"touch" | "fill" | "peek">): number | bigint | typeof PROCESS_DIED {
+function access(
+  run: ModelRun,
+  process: ModelProcess,
+  command: Of<"touch" | "fill" | "peek">,
+): number | bigint | typeof PROCESS_DIED {
   const { memory } = run.machine;
   if (command.kind === "peek") {
     const word = peekWord(memory, process.mm, command.address);
@@ -115,7 +124,14 @@ function access(run: ModelRun, process: ModelProcess, command: Of<"touch" | "fil
   const result =
     command.kind === "fill"
       ? fillRange(memory, process.mm, command.address, command.lengthBytes, command.byte & 0xff)
-      : touchPages(memory, process.mm, command.address, command.lengthBytes, command.stepBytes, storeOf(process, command));
+      : touchPages(
+          memory,
+          process.mm,
+          command.address,
+          command.lengthBytes,
+          command.stepBytes,
+          storeOf(process, command),
+        );
   return result === "ok" ? 0 : PROCESS_DIED;
 }
 
@@ -144,14 +160,20 @@ function mmap(run: ModelRun, process: ModelProcess, command: Of<"mmap">): number
   if ((flags & MAP_ANONYMOUS) === 0 && open === undefined) return -EBADF;
   if (command.offsetBytes % PAGE_BYTES !== 0) return -EINVAL;
   if (command.lengthBytes === 0 || command.address % PAGE_BYTES !== 0) return -EINVAL;
-  const result = mmapRegion(run.machine.memory, process.mm, command.address / PAGE_BYTES, Math.ceil(command.lengthBytes / PAGE_BYTES), {
-    prot: command.protection,
-    flags,
-    file: open?.mapping,
-    openFile: open,
-    isReadOnly: open?.isReadOnly ?? false,
-    pgoff: command.offsetBytes / PAGE_BYTES,
-  });
+  const result = mmapRegion(
+    run.machine.memory,
+    process.mm,
+    command.address / PAGE_BYTES,
+    Math.ceil(command.lengthBytes / PAGE_BYTES),
+    {
+      prot: command.protection,
+      flags,
+      file: open?.mapping,
+      openFile: open,
+      isReadOnly: open?.isReadOnly ?? false,
+      pgoff: command.offsetBytes / PAGE_BYTES,
+    },
+  );
   return result < 0 ? result : command.address;
 }
 
@@ -159,10 +181,17 @@ function mremap(run: ModelRun, process: ModelProcess, command: Of<"mremap">): nu
   const { address, lengthBytes, newLengthBytes, newAddress, dontUnmap } = command;
   if (address % PAGE_BYTES !== 0 || newLengthBytes === 0) return -EINVAL;
   if (newAddress !== undefined && newAddress % PAGE_BYTES !== 0) return -EINVAL;
-  const result = mremapRegion(run.machine.memory, process.mm, address / PAGE_BYTES, Math.ceil(lengthBytes / PAGE_BYTES), Math.ceil(newLengthBytes / PAGE_BYTES), {
-    newPage: newAddress === undefined ? undefined : newAddress / PAGE_BYTES,
-    dontUnmap,
-  });
+  const result = mremapRegion(
+    run.machine.memory,
+    process.mm,
+    address / PAGE_BYTES,
+    Math.ceil(lengthBytes / PAGE_BYTES),
+    Math.ceil(newLengthBytes / PAGE_BYTES),
+    {
+      newPage: newAddress === undefined ? undefined : newAddress / PAGE_BYTES,
+      dontUnmap,
+    },
+  );
   return result < 0 ? result : (newAddress ?? address);
 }
 
@@ -176,19 +205,14 @@ function lock(run: ModelRun, process: ModelProcess, command: Of<"mlock" | "mlock
   return mlockRange(memory, process.mm, start, count, { onFault: command.kind === "mlock_onfault" });
 }
 
-/** move_pages(), a page a call; how many of the pages are on the node now. */
 function migrate(run: ModelRun, process: ModelProcess, command: Of<"migrate">): number {
-  let onNode = 0;
-  for (let at = command.address; at < command.address + command.lengthBytes; at += PAGE_BYTES) {
-    if (movePage(run.machine.memory, process.mm, Math.floor(at / PAGE_BYTES), command.node) === command.node) onNode++;
-  }
-  return onNode;
+  return movePages(run.machine.memory, process.mm, command.address, command.lengthBytes, command.node);
 }
 
-function bindNode(process: ModelProcess, node: number): number {
-  process.boundNode = node;
-  process.mm.boundNode = node;
-  return 0;
+function bindNode(run: ModelRun, process: ModelProcess, node: number): number {
+  const result = bindToNode(run.machine.memory, process.mm, node);
+  if (result === 0) process.boundNode = node;
+  return result;
 }
 
 const PR_SET_THP_DISABLE = 41;

@@ -139,6 +139,8 @@ test.each<[string, string]>([
   ["split Q @a 2M", 'no process "Q" yet'],
   ["dump 1 Q", 'no process "Q" yet'],
   ["dump", "the dump's label is missing"],
+  ["dump @a", "the first one no @"],
+  ["dump \u00e9", "printable ASCII"],
   ["munmap @a 4k", "a process runs it: write P munmap"],
   ["P munmpa @a 4k", "did you mean munmap?"],
   ["P dump 1", "dump is a command of the machine"],
@@ -184,7 +186,7 @@ test("limits are named", () => {
 });
 
 test("messages quote nothing that moves a cursor", () => {
-  expect(errorsOf("\u001b[2J\u202e x")[0]).not.toMatch(/[\u001b\u202e]/);
+  expect(errorsOf("\u001b[2J\u202e x")[0]).not.toMatch(/[\p{Cc}\p{Cf}]/u);
 });
 
 test("scenarioOf throws all errors as one", () => {

@@ -8,6 +8,7 @@
  */
 import { C_CALLS, touchesHugetlb, touchesKsm } from "./c-calls.ts";
 import { callOf } from "./c-commands.ts";
+import { C_COUNTERS } from "./c-counters.ts";
 import { C_DUMP } from "./c-dump.ts";
 import { C_GUARDIAN, C_TURNS } from "./c-program.ts";
 import { stringOf } from "./c-text.ts";
@@ -59,6 +60,7 @@ export function reproduceAsC(scenario: Scenario, options: ReproduceOptions = {})
     C_TURNS.trim(),
     C_GUARDIAN.trim().replace('#include "settings"', settingsOf(commands)),
     ...pieces.map(({ text }) => text.trim()),
+    C_COUNTERS.trim(),
     C_DUMP.trim(),
     mainOf(commands),
   ]
@@ -171,6 +173,7 @@ function mainOf(commands: readonly ScenarioCommand[]): string {
     "",
     "\tbegin();",
     "\tset_conditions();",
+    "\tmake_pipes();",
     ...(needsTmpfs ? ["\tmake_tmpfs();"] : []),
     "\tuname(&kernel);",
     '\tprintf("kernel %s\\n", kernel.release);',

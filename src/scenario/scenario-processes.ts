@@ -32,7 +32,8 @@ const RESERVED = new Set([
   "swapoff",
   "split",
 ]);
-const LABEL = /^[A-Za-z0-9_.:,=+/@-]+$/;
+/** Printable ASCII; @ would begin an address. */
+const LABEL = /^[!-?A-~][!-~]*$/;
 
 export class ScenarioProcesses {
   private readonly known = new Map<string, KnownProcess>();
@@ -98,7 +99,7 @@ export class ScenarioProcesses {
   parseDump(words: LineWords): CommandBody {
     const word = words.take("the dump's label");
     if (word !== undefined && (!LABEL.test(word.text) || word.text.length > LABEL_LENGTH_MAX)) {
-      const hint = `a label has letters, digits and _.:,=+/@-, at most ${LABEL_LENGTH_MAX} of them`;
+      const hint = `a label is at most ${LABEL_LENGTH_MAX} characters of printable ASCII, the first one no @`;
       words.complain(word.column, `${quoteWord(word.text)} is not a label`, hint);
     }
     const processes: string[] = [];

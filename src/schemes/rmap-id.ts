@@ -20,7 +20,7 @@
  * a sequence count with concurrent writers and readers that retry. The values lie in the folio's struct pages: it has as
  * many pages as values. Small folios have their one mapcount.
  */
-import { type FolioColumns, HPAGE_PUD_ORDER, type Level, entriesOfBatch } from "../kernel/index.ts";
+import { type FolioColumns, HPAGE_PMD_ORDER, type Level, entriesOfBatch } from "../kernel/index.ts";
 import type { Counter, CounterContext } from "./counter.ts";
 import { ATOMICS, LOADS } from "./meter.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
@@ -221,8 +221,8 @@ export const rmapId: Scheme = {
   title: "a total and sums of sub-ids that cannot collide",
   origin: "David Hildenbrand, work in progress, November 2023",
   shownByDefault: false,
-  // As many values as the largest folio that a PUD entry maps takes; a 2 MiB folio has 3.
-  stateBits: { perFolio: 32 + 32 + WORD_BITS * rmapValuesOfOrder(HPAGE_PUD_ORDER), perPage: 0 },
+  // Of a 2 MiB folio; smaller ones have fewer values and larger ones more.
+  stateBits: { perFolio: 32 + 32 + WORD_BITS * rmapValuesOfOrder(HPAGE_PMD_ORDER), perPage: 0 },
   smallFolios: "mapcount",
   unit: "entries",
   leafEntries: "any-part",

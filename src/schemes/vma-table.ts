@@ -132,13 +132,11 @@ class VmaTableCounter implements Counter {
 }
 
 /**
- * Page tables that one VMA's mapping of a folio can have entries in. Up to PMD size: two, where it straddles a boundary or
- * a PMD entry is being split. Above: each of its 512-page parts in a table of PTEs or in one of two PMD tables, and one
- * more table while it straddles or is split.
+ * Page tables in which one VMA's mapping of a folio can have entries: one for each of its 512-page parts, and one more
+ * where it straddles a boundary, or while a PMD or PUD entry is being split and is there beside its PTEs.
  */
 export function mostTablesOfVma(order: number): number {
-  if (order === 0) return 1;
-  return order <= HPAGE_PMD_ORDER ? 2 : 2 ** (order - HPAGE_PMD_ORDER) + 2;
+  return order === 0 ? 1 : 2 ** Math.max(0, order - HPAGE_PMD_ORDER) + 1;
 }
 
 function sharedOfPairs(pairs: number, order: number): Answer {

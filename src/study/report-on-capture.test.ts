@@ -39,6 +39,9 @@ const ways = fc.record({
   templates: fc.boolean(),
 });
 
+/** What reports compare unless told otherwise; the first test takes all. */
+const SHOWN = SCHEMES.filter(({ shownByDefault }) => shownByDefault);
+
 const PLAIN = { threads: 1, shuffle: [0], templates: false };
 const bytes = (pages: number): number => pages * 4096;
 
@@ -149,7 +152,7 @@ describe("a random small machine", () => {
     await fc.assert(
       fc.asyncProperty(machineRecipes, ways, async (recipe, options) => {
         const { capture, slow } = await takeCapture(recipe, options);
-        const { vmas, swapPages, schemes } = await sumCapture(capture, SCHEMES);
+        const { vmas, swapPages, schemes } = await sumCapture(capture, SHOWN);
         for (const [row, sums] of slow.vmas.flat().entries()) {
           expect(readFixedColumns(vmas, row)).toEqual(expectedFixedColumns(sums));
           expect(swapPages[row]).toBe(sums.swap);
@@ -180,8 +183,8 @@ describe("a random small machine", () => {
         // Bits that were printed while a process lived do not match what is left when it has ended.
         const processes = recipe.processes.map((process) => ({ ...process, ended: false }));
         const { capture } = await takeCapture({ ...recipe, processes }, options);
-        const own = orderSchemes(capture, SCHEMES)[0].id;
-        const report = await reportOnCapture(capture, SCHEMES);
+        const own = orderSchemes(capture, SHOWN)[0].id;
+        const report = await reportOnCapture(capture, SHOWN);
         expect(report.schemes[0]).toBe(own);
         expect(own).toBe(recipe.config === "page" ? "page" : "mm-owner");
         for (const { schemes, exclusiveEntriesMeasured: measured } of report.processes) {
@@ -203,7 +206,7 @@ describe("a random small machine", () => {
     await fc.assert(
       fc.asyncProperty(withoutPmds, ways, async (recipe, options) => {
         const { capture, slow } = await takeCapture(recipe, { ...options, withoutScan: true });
-        const report = await reportOnCapture(capture, SCHEMES);
+        const report = await reportOnCapture(capture, SHOWN);
         for (const [index, process] of report.processes.entries()) {
           expect(process).toMatchObject(expectedProcess(slow.processes[index]));
         }
@@ -263,7 +266,7 @@ describe("the kernel's own examples", () => {
     const { capture } = await takeCapture(
       machineOf([{ order: 0 }, { order: 0 }, { order: 0 }], [mapPages(0, 3)], { likes: 2 }),
     );
-    const { processes } = await reportOnCapture(capture, SCHEMES);
+    const { processes } = await reportOnCapture(capture, SHOWN);
     expect(processes).toHaveLength(3);
     for (const { schemes, rssBytes } of processes) {
       expect(rssBytes).toBe(12_288);
@@ -281,7 +284,7 @@ describe("the kernel's own examples", () => {
       vmas: [{ gap: 0, shared: false, pieces: [mapPages(0, 511, { first: 1 })] }],
     };
     const { capture } = await takeCapture({ ...recipe, processes: [...recipe.processes, split] });
-    const [a, b] = (await reportOnCapture(capture, SCHEMES)).processes;
+    const [a, b] = (await reportOnCapture(capture, SHOWN)).processes;
     expect(Math.floor(a.schemes["page"].pssBytes / 1024)).toBe(1026);
     expect(a.schemes["page"].ussBytes).toEqual({ least: 4096, most: 4096 });
     expect(a.exclusiveEntriesMeasured).toBe(512);
@@ -296,7 +299,7 @@ describe("the kernel's own examples", () => {
   test("KSM: two pages of one process that share a frame, and a third that was written: Pss 8 kB (9.2)", async () => {
     const pieces = [mapPages(0, 2, { step: 0 }), mapPages(1, 1)];
     const { capture } = await takeCapture(machineOf([{ kind: "ksm" }, { kind: "anon" }], pieces));
-    const [process] = (await reportOnCapture(capture, SCHEMES)).processes;
+    const [process] = (await reportOnCapture(capture, SHOWN)).processes;
     for (const { pssBytes, ussBytes } of Object.values(process.schemes)) {
       expect(pssBytes).toBe(8192);
       expect(ussBytes).toEqual({ least: 4096, most: 4096 });
@@ -315,10 +318,10 @@ describe("the kernel's own examples", () => {
     expect(new Set(machine.processes[0].vmas[0].entries.map(({ pmd, file }) => `${pmd} ${file}`))).toEqual(
       new Set(["false false", "true true"]),
     );
-    const report = await reportOnCapture(capture, SCHEMES);
+    const report = await reportOnCapture(capture, SHOWN);
     expect(report.processes[0]).toMatchObject({ rssBytes: 0, changedBytes: 0, hugetlbBytes: 0 });
     for (const of of Object.values(report.figures)) expect(of).toMatchObject({ anonPagesBytes: 0, mappedBytes: 0 });
-    const { vmas } = await sumCapture(capture, SCHEMES);
+    const { vmas } = await sumCapture(capture, SHOWN);
     expect(vmas.get(0, figures.SUM_UNCOUNTED)).toBe(700 + 512 + 6);
   });
 
@@ -329,7 +332,7 @@ describe("the kernel's own examples", () => {
     const { capture } = await takeCapture(
       machineOf([{}], [swap(0, 3), swap(26, 5), swap(27, 7), swap(28, 11), swap(31, 13)]),
     );
-    const [process] = (await reportOnCapture(capture, SCHEMES)).processes;
+    const [process] = (await reportOnCapture(capture, SHOWN)).processes;
     expect(process).toMatchObject({ swapBytes: bytes(8), rssBytes: bytes(18), rssFileBytes: bytes(11) });
     expect(process.schemes["page"]).toMatchObject({ pssBytes: bytes(18), ussBytes: { least: 0, most: 0 } });
   });
@@ -346,7 +349,7 @@ describe("what is not there", () => {
     const { mm, firstVma, endVma } = capture.processes[0];
     const report = await reportOnCapture(
       withProcess(capture, 1, { state: "shares-mm", mm, firstVma, endVma }),
-      SCHEMES,
+      SHOWN,
     );
     expect(report.processes.map(({ rssBytes }) => rssBytes)).toEqual([16_384, 16_384]);
     expect(report.totals.rssBytes).toBe(16_384);
@@ -357,7 +360,7 @@ describe("what is not there", () => {
     const { capture } = await takeCapture(machineOf([{ order: 2 }], [mapPages(0, 4)], { likes: 1 }));
     const refusal = procRefusal("EACCES", "/proc/101/pagemap");
     for (const change of [{ state: "ended" }, { state: "refused", refusal, mm: -1, firstVma: 0, endVma: 0 }]) {
-      const report = await reportOnCapture(withProcess(capture, 1, change), SCHEMES);
+      const report = await reportOnCapture(withProcess(capture, 1, change), SHOWN);
       expect(report.processes[1]).toMatchObject({ rssBytes: 0, swapBytes: 0, state: change.state });
       expect(report.processes[1].refusal).toMatch(/\.$/);
       expect(report.totals.rssBytes).toBe(16_384);
@@ -367,7 +370,7 @@ describe("what is not there", () => {
   test("a page whose frame was put to another use meanwhile is changed, and in no other figure", async () => {
     const { machine } = await takeCapture(machineOf([{ kind: "anon" }, { kind: "file" }], [mapPages(0, 2)]));
     for (const entry of machine.processes[0].vmas[0].entries) entry.file = !entry.file;
-    const report = await reportOnCapture(await captureSmallMachine(machine, files, PLAIN), SCHEMES);
+    const report = await reportOnCapture(await captureSmallMachine(machine, files, PLAIN), SHOWN);
     expect(report.processes[0]).toMatchObject({ changedBytes: 8192, rssBytes: 0 });
     expect(report.processes[0].schemes["page"].pssBytes).toBe(0);
   });
@@ -379,7 +382,7 @@ describe("what is not there", () => {
     );
     const { capture } = await takeCapture(recipe);
     const groups = ["/a", "/a", "/b", "/c"];
-    const { cgroups } = await reportOnCapture({ ...capture, folioCgroups: new Map(groups.entries()) }, SCHEMES);
+    const { cgroups } = await reportOnCapture({ ...capture, folioCgroups: new Map(groups.entries()) }, SHOWN);
     expect(cgroups).toEqual([
       {
         cgroup: "/a",

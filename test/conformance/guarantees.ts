@@ -16,7 +16,8 @@ import {
   UNKNOWN_COUNT,
   YES,
 } from "../../src/schemes/index.ts";
-import { MMS, type MappingMachine, VMAS } from "./mapping-machine.ts";
+import { type MappingMachine } from "./mapping-machine.ts";
+import { MMS, VMAS } from "./table-shape.ts";
 
 /** Says what is wrong with one answer about the folio of a slot; undefined: nothing. */
 export type Check = (

@@ -20,23 +20,20 @@ import {
 } from "../../src/kernel/index.ts";
 import type { Level } from "../../src/kernel/index.ts";
 import type { Counter, PageTableView, ReferenceView, RmapVisitor, Scheme } from "../../src/schemes/index.ts";
-
-export const MMS = 6;
-export const VMAS_OF_MM = 3;
-export const VMAS = MMS * VMAS_OF_MM;
-
-/** Table numbers of one address space: PTE tables from 0, PMD tables and the PUD table behind them. */
-const TABLES_OF_MM = 4096;
-const FIRST_PMD_TABLE = 2048;
-const PUD_TABLE = 4095;
-
-/** A place for one folio. */
-export interface Slot {
-  /** Its first folio's order, and the largest. */
-  readonly order: number;
-  /** PMD and PUD entries may map it, also parts of it. */
-  readonly leaves: boolean;
-}
+import { walkVma } from "./machine-walk.ts";
+import {
+  FIRST_PMD_TABLE,
+  MMS,
+  PUD_TABLE,
+  type Slot,
+  TABLES_OF_MM,
+  VMAS,
+  crossing,
+  localTablesOf,
+  mmOf,
+  pagesOfLeaf,
+  partsOf,
+} from "./table-shape.ts";
 
 /** A counter and what it can count. */
 export interface Listener {
@@ -377,27 +374,8 @@ export class MappingMachine implements PageTableView, ReferenceView {
   walk(folio: number, visit: RmapVisitor): void {
     const slot = this.slotOfFrame[folio];
     for (let vma = 0; vma < VMAS; vma++) {
-      if (this.entriesOfVmas[slot * VMAS + vma] > 0 && !this.walkVma(slot, vma, visit)) return;
+      if (this.entriesOfVmas[slot * VMAS + vma] > 0 && !walkVma(this, slot, vma, visit)) return;
     }
-  }
-
-  private walkVma(slot: number, vma: number, visit: RmapVisitor): boolean {
-    const mm = mmOf(vma);
-    const pages = this.nrPages(slot);
-    if (this.hasPud(slot, vma)) {
-      const table = this.tableOf(slot, vma, 0, LEVEL_PUD);
-      if (!visit(0, pages, LEVEL_PUD, table, vma, mm)) return false;
-    }
-    for (let page = 0; page < pages; page++) {
-      const part = page >> HPAGE_PMD_ORDER;
-      if (page % HPAGE_PMD_NR === 0 && this.hasPmd(slot, vma, part)) {
-        const table = this.tableOf(slot, vma, page, LEVEL_PMD);
-        if (!visit(page, HPAGE_PMD_NR, LEVEL_PMD, table, vma, mm)) return false;
-      }
-      if (!this.hasPte(slot, vma, page)) continue;
-      if (!visit(page, 1, LEVEL_PTE, this.tableOf(slot, vma, page, LEVEL_PTE), vma, mm)) return false;
-    }
-    return true;
   }
 
   references(folio: number): number {
@@ -418,57 +396,4 @@ export class MappingMachine implements PageTableView, ReferenceView {
   pins(folio: number): number {
     return this.pinCounts[this.slotOfFrame[folio]];
   }
-
-  /** Counts everything anew from the bitmaps; says what differs from the counters beside them. */
-  recount(slot: number): string | undefined {
-    const pages = this.nrPages(slot);
-    const mms = new Set<number>();
-    const vmas = new Set<number>();
-    const tables = new Set<string>();
-    const mapcounts = new Int32Array(pages);
-    let entries = 0;
-    this.walk(this.heads[slot], (first, count, _level, table, vma, mm) => {
-      entries++;
-      mms.add(mm);
-      vmas.add(vma);
-      tables.add(`${vma} ${table}`);
-      for (let page = first; page < first + count; page++) mapcounts[page]++;
-      return true;
-    });
-    if (entries !== this.entries[slot]) return `entries: ${this.entries[slot]}, not ${entries}`;
-    if (mms.size !== this.mms[slot]) return `mms: ${this.mms[slot]}, not ${mms.size}`;
-    if (vmas.size !== this.vmas[slot]) return `vmas: ${this.vmas[slot]}, not ${vmas.size}`;
-    if (tables.size !== this.tables[slot]) return `tables: ${this.tables[slot]}, not ${tables.size}`;
-    const sum = mapcounts.reduce((total, count) => total + count, 0);
-    if (sum !== this.mappedPages[slot]) return `mappedPages: ${this.mappedPages[slot]}, not ${sum}`;
-    const mapped = mapcounts.filter((count) => count > 0).length;
-    if (mapped !== this.pagesMapped(slot)) return `pagesMapped: ${this.pagesMapped(slot)}, not ${mapped}`;
-    const wrong = mapcounts.findIndex((count, page) => count !== this.pageMapcount(slot, page));
-    return wrong < 0 ? undefined : `mapcount of page ${wrong}: ${this.pageMapcount(slot, wrong)}`;
-  }
-}
-
-export function mmOf(vma: number): number {
-  return Math.floor(vma / VMAS_OF_MM);
-}
-
-/** Pages under one entry of this level. */
-export function pagesOfLeaf(level: Level): number {
-  return level === LEVEL_PUD ? 2 ** HPAGE_PUD_ORDER : HPAGE_PMD_NR;
-}
-
-/** Parts that a PMD entry could map. */
-function partsOf(order: number): number {
-  return order <= HPAGE_PMD_ORDER ? 1 : 2 ** (order - HPAGE_PMD_ORDER);
-}
-
-/** Tables that one VMA's mapping may have entries in: of PTEs, two of PMDs, one of PUDs. */
-function localTablesOf(order: number): number {
-  return partsOf(order) + 1 + 2 + 1;
-}
-
-/** +1 if a count has just left zero, -1 if it has come back. */
-function crossing(count: number, change: number): number {
-  if (change > 0) return count === change ? 1 : 0;
-  return count === 0 ? -1 : 0;
 }

@@ -5,8 +5,10 @@
  */
 import * as fc from "fast-check";
 import type { Scheme } from "../../src/schemes/index.ts";
-import { type Listener, MMS, MappingMachine, type Slot, VMAS } from "./mapping-machine.ts";
+import { type Listener, MappingMachine } from "./mapping-machine.ts";
+import type { Slot } from "./table-shape.ts";
 import { type Wish, type WishKind, grant } from "./wishes.ts";
+import { MMS, VMAS } from "./table-shape.ts";
 
 /** A history: folios of these orders, and wishes. */
 export interface History {

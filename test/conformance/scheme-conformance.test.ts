@@ -21,10 +21,11 @@ import {
 } from "../../src/schemes/index.ts";
 import { OwnerSlots } from "../../src/schemes/owner-slots.ts";
 import { CHECKS, checkStatistics, pickMm } from "./guarantees.ts";
-import { type Listener, MMS, MappingMachine } from "./mapping-machine.ts";
+import { type Listener, MappingMachine } from "./mapping-machine.ts";
 import { histories, play, stage } from "./random-histories.ts";
 import { slotComplaint } from "./slot-invariants.ts";
 import { Soak } from "./soak.ts";
+import { MMS } from "./table-shape.ts";
 
 const ORDERS = [0, 1, 2, 4, 9];
 const LARGE = ORDERS.slice(1);

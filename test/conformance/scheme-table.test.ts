@@ -9,9 +9,11 @@ const PAGES = 512;
 
 const GUARANTEES: Record<Guarantee, string> = {
   exact: "exact",
+  "exact-or-unknown": "exact or unknown",
+  probable: "probable",
   "one-sided": "one-sided",
   estimate: "estimate",
-  unknown: "asks the rmap",
+  unknown: "unknown",
 };
 
 const PRIVATE_BY = {
@@ -36,16 +38,34 @@ test("the schemes and their state", () => {
 
 test("the questions and the guarantees", () => {
   const questions = Object.keys(SCHEMES[0].guarantees) as Question[];
-  const rows = questions.map((question) => [
-    `\`${question}\``,
-    ...SCHEMES.map(({ guarantees }) => GUARANTEES[guarantees[question]]),
+  const rows = SCHEMES.map(({ id, guarantees }) => [
+    `\`${id}\``,
+    ...questions.map((question) => GUARANTEES[guarantees[question]]),
   ]);
-  const header = ["question", ...SCHEMES.map(({ id }) => `\`${id}\``)];
+  const header = ["id", ...questions.map((question) => `\`${question}\``)];
   checkTable("schemes.md", "guarantees", formatTable(header, rows));
 });
 
+const UNITS = { entries: "entries", vmas: "VMAs", tables: "pairs of a VMA and a page table" };
+
 test("the rules of use", () => {
-  const rows = SCHEMES.map(({ id, rules }) => [`\`${id}\``, PRIVATE_BY[rules.privateBy], STATISTICS[rules.statistics]]);
-  const header = ["id", "a large folio's page is private if", "AnonPages and Mapped count"];
+  const rows = SCHEMES.map(({ id, rules, unit, smallFolios, leafEntries, looksIntoPageTables }) => [
+    `\`${id}\``,
+    UNITS[unit],
+    smallFolios === "mapcount" ? "one mapcount" : "as large ones",
+    leafEntries === "any-part" ? "any part" : "the whole folio",
+    looksIntoPageTables ? "yes" : "no",
+    PRIVATE_BY[rules.privateBy],
+    STATISTICS[rules.statistics],
+  ]);
+  const header = [
+    "id",
+    "counts",
+    "small folios",
+    "a PMD or PUD entry maps",
+    "looks into page tables",
+    "a large folio's page is private if",
+    "AnonPages and Mapped count",
+  ];
   checkTable("schemes.md", "rules", formatTable(header, rows));
 });

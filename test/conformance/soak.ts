@@ -9,8 +9,11 @@
  */
 import type { Question, Scheme } from "../../src/schemes/index.ts";
 import { CHECKS, QUESTIONS, checkStatistics } from "./guarantees.ts";
-import { type Listener, MMS, MappingMachine, type Slot, VMAS_OF_MM } from "./mapping-machine.ts";
+import { type Listener, MappingMachine } from "./mapping-machine.ts";
+import type { Slot } from "./table-shape.ts";
 import { WISH_KINDS, type Wish, type WishKind, grant } from "./wishes.ts";
+import { recount } from "./machine-walk.ts";
+import { MMS, VMAS_OF_MM } from "./table-shape.ts";
 
 /** Small and large folios; two that PMD entries map, one larger than a PMD entry with such and one without. */
 export const SOAK_SLOTS: readonly Slot[] = [
@@ -142,7 +145,7 @@ export class Soak {
     const { machine, listeners } = this;
     const turn = this.turn++;
     if (turn % RECOUNT === 0) {
-      const complaint = machine.recount(slot);
+      const complaint = recount(machine, slot);
       if (complaint !== undefined) throw new Error(`invariant: the machine miscounts, ${complaint}`);
     }
     if (turn % FULL_CHECK === 0) {

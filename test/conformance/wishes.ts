@@ -8,7 +8,8 @@
  */
 import { HPAGE_PMD_NR, HPAGE_PMD_ORDER, HPAGE_PUD_ORDER, LEVEL_PMD, LEVEL_PUD } from "../../src/kernel/index.ts";
 import { askRmap } from "../../src/schemes/index.ts";
-import { type Listener, MMS, type MappingMachine, VMAS, VMAS_OF_MM, mmOf } from "./mapping-machine.ts";
+import { type Listener, type MappingMachine } from "./mapping-machine.ts";
+import { MMS, VMAS, VMAS_OF_MM, mmOf } from "./table-shape.ts";
 
 export const WISH_KINDS = [
   "map",
