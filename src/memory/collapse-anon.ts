@@ -9,7 +9,7 @@ import { HPAGE_PMD_NR, HPAGE_PMD_ORDER } from "../kernel/index.ts";
 import { writtenLeafFlags } from "./anon-folio.ts";
 import type { CollapseResult } from "./collapse.ts";
 import { freeIfUnused } from "./folio-references.ts";
-import { LRU, SWAPCACHE, ZERO } from "./frames.ts";
+import { KSM, LRU, SWAPCACHE, ZERO } from "./frames.ts";
 import { mlockFolio } from "./lru.ts";
 import type { Memory } from "./memory.ts";
 import { ZERO_CONTENT } from "./page-contents.ts";
@@ -60,6 +60,7 @@ export function busiestNode(nodeLoad: Int32Array): number {
  */
 function lookAtPtes(memory: Memory, vma: Vma, table: number, nodeLoad: Int32Array | undefined): CollapseResult {
   const { frames, tables } = memory;
+  const isolated = new Set<number>();
   for (let index = 0; index < HPAGE_PMD_NR; index++) {
     const entry = tables.get(table, index);
     const isNothing = entry === 0 || (isPresent(entry) && frames.kindOf(frameOfEntry(entry)) === ZERO);
@@ -77,6 +78,11 @@ function lookAtPtes(memory: Memory, vma: Vma, table: number, nodeLoad: Int32Arra
     const head = frames.headOf(frame);
     if (!frames.isAnon(head)) return "not-anon";
     if (nodeLoad !== undefined) nodeLoad[memory.allocator.nodeOf(frame)]++;
+    else if (frames.kindOf(head) === KSM) {
+      // The second pass locks what it meets, and a merged page may be met twice.
+      if (isolated.has(head)) return "page-lock";
+      isolated.add(head);
+    }
     if (!frames.has(head, LRU)) return "page-lru";
     if (frames.extraReferences(head) > 0) return "page-count";
   }

@@ -25,6 +25,7 @@ export type CollapseResult =
   | "page-null"
   | "page-count"
   | "page-lru"
+  | "page-lock"
   | "page-compound"
   | "truncated"
   | "has-private"
@@ -39,6 +40,7 @@ const GOES_ON: ReadonlySet<CollapseResult> = new Set([
   "page-null",
   "page-count",
   "page-lru",
+  "page-lock",
   "page-compound",
 ]);
 
@@ -63,5 +65,5 @@ export function collapseRange(memory: Memory, vma: Vma, start: number, end: numb
 /** madvise_collapse_errno. */
 function errnoOf(result: CollapseResult): number {
   if (result === "none-pte") return EBUSY;
-  return result === "page-count" || result === "page-lru" ? EAGAIN : EINVAL;
+  return result === "page-count" || result === "page-lru" || result === "page-lock" ? EAGAIN : EINVAL;
 }

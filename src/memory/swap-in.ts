@@ -36,7 +36,7 @@ export function swapIn(memory: Memory, vma: Vma, page: number, access: FaultAcce
       swapInAlone(memory, vma, table, page, entry, access);
       return "ok";
     }
-    frame = readWithNeighbours(memory, vma, page, slot);
+    frame = readWithNeighbours(memory, vma, page, slot, nodeOfMm(vma.mm));
   } else noteReadaheadHit(memory, vma, page, frames.headOf(frame));
   mapFromSwapCache(memory, vma, table, page, entry, frame, access);
   return "ok";

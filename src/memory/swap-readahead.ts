@@ -4,7 +4,6 @@
  * Around the page that is wanted a window of the VMA is read; it doubles with hits and halves without. Each VMA remembers
  * its last read. Pages read in advance carry PG_readahead (RECLAIM's bit) until somebody finds them.
  */
-import { nodeOfMm } from "./anon-folio.ts";
 import { ANON, RECLAIM } from "./frames.ts";
 import type { Memory } from "./memory.ts";
 import { isSwapEntry, offsetOfEntry } from "./page-table.ts";
@@ -30,9 +29,8 @@ export function readIntoSwapCache(memory: Memory, slot: number, node: number): {
   return { frame, isNew: true };
 }
 
-/** swapin_readahead: the frame of `slot`, which the entry of `page` names, in the swap cache. */
-export function readWithNeighbours(memory: Memory, vma: Vma, page: number, slot: number): number {
-  const node = nodeOfMm(vma.mm);
+/** swapin_readahead: the frame of `slot`, which the entry of `page` names, in the swap cache. New pages lie on `node`. */
+export function readWithNeighbours(memory: Memory, vma: Vma, page: number, slot: number, node: number): number {
   const before = vma.swapReadahead ?? FIRST_READ;
   const window = windowFor(before, page);
   vma.swapReadahead = { page, window, hits: 0 };

@@ -17,6 +17,9 @@ import { putSwapEntries } from "./swap.ts";
 import { findPteTable, nextPmd, pteIndex } from "./table-walk.ts";
 import type { Vma } from "./vma.ts";
 
+/** New pages lie where whoever called swapoff runs, not where the process is bound. */
+const NODE_OF_CALLER = 0;
+
 /** Takes the device out of use: 0 or -errno. */
 export function swapOff(memory: Memory, path: string): number {
   const { swap } = memory;
@@ -24,7 +27,7 @@ export function swapOff(memory: Memory, path: string): number {
   swap.isWritable = false;
   for (const file of [...swap.swappedFiles]) {
     for (let index = 0; index < file.indexLimit; index++) {
-      if (file.swapSlotAt(index) >= 0) swapInShmem(memory, file, index, 0);
+      if (file.swapSlotAt(index) >= 0) swapInShmem(memory, file, index, NODE_OF_CALLER);
     }
   }
   for (const mm of [...swap.swappedMms]) unuseMm(memory, mm);
@@ -52,7 +55,7 @@ function unusePte(memory: Memory, vma: Vma, table: number, page: number): void {
   const { frames, swap } = memory;
   const entry = memory.tables.get(table, pteIndex(page));
   const slot = offsetOfEntry(entry);
-  const frame = swap.cache[slot] === 0 ? readWithNeighbours(memory, vma, page, slot) : swap.cache[slot];
+  const frame = swap.cache[slot] === 0 ? readWithNeighbours(memory, vma, page, slot, NODE_OF_CALLER) : swap.cache[slot];
   const head = frames.headOf(frame);
   const isExclusive = (entry & SWP_EXCLUSIVE) !== 0;
   if (frames.rmapKey[head] === 0) addNewAnonRmap(memory, head, vma, page, table, isExclusive);

@@ -10,7 +10,7 @@ import type { FileMapping } from "./file-mapping.ts";
 import { freeIfUnused } from "./folio-references.ts";
 import { ANON, DIRTY, KIND_MASK, ZERO } from "./frames.ts";
 import { zapHugetlb } from "./hugetlb.ts";
-import { markAccessed, munlockFolio } from "./lru.ts";
+import { markAccessed } from "./lru.ts";
 import type { Memory } from "./memory.ts";
 import {
   ENTRIES_PER_TABLE, type PageTables, PTE_DIRTY, PTE_UFFD_WP, PTE_YOUNG, TYPE_HWPOISON, TYPE_MARKER_GUARD, TYPE_MARKER_POISONED,
@@ -30,13 +30,26 @@ export interface ZapOptions {
   readonly dropMarkers?: boolean;
 }
 
+/** One call's subject: the VMA and what is spared in it. */
+interface Zap {
+  readonly memory: Memory;
+  readonly vma: Vma;
+  readonly evenCows: boolean;
+  readonly dropMarkers: boolean;
+  /** A file's write-protected pages leave markers behind (zap_install_uffd_wp_if_needed). */
+  readonly leavesMarkers: boolean;
+}
+
 /** unmap_single_vma: clears pages [start, end) of the VMA. */
 export function zapVmaRange(memory: Memory, vma: Vma, start: number, end: number, options: ZapOptions): void {
   if (vma.isHugetlb) {
     zapHugetlb(memory, vma, start, end);
     return;
   }
-  for (let page = start; page < end;) {
+  const { evenCows = true, dropMarkers = false } = options;
+  const leavesMarkers = vma.has(VM_UFFD_WP) && !vma.isAnonymous && !dropMarkers;
+  const zap: Zap = { memory, vma, evenCows, dropMarkers, leavesMarkers };
+  for (let page = start; page < end; ) {
     const pmdTable = findPmdTable(memory, vma.mm, page);
     const pmdEnd = Math.min(end, page - (page % PMD_TABLE_PAGES) + PMD_TABLE_PAGES);
     if (pmdTable === 0) {
@@ -45,20 +58,15 @@ export function zapVmaRange(memory: Memory, vma: Vma, start: number, end: number
     }
     for (let next = page; page < pmdEnd; page = next) {
       next = Math.min(pmdEnd, nextPmd(page));
-      zapPmd(memory, vma, pmdTable, page, next, options);
+      zapPmd(zap, pmdTable, page, next);
     }
   }
 }
 
 /** unmap_mapping_pages: clears the entries of pages [firstIndex, endIndex) of a file, of all that map it. */
 export function unmapFileRange(
-  memory: Memory,
-  mapping: FileMapping,
-  firstIndex: number,
-  endIndex: number,
-  evenCows: boolean,
-): void {
-  // prettier-ignore
+  memory: Memory, mapping: FileMapping, firstIndex: number, endIndex: number, evenCows: boolean,
+): void { // prettier-ignore
   const vmas = [...mapping.vmas].sort((a, b) => a.pgoff - b.pgoff || a.id - b.id);
   for (const vma of vmas) {
     const start = Math.max(vma.start, vma.start + firstIndex - vma.pgoff);
@@ -67,7 +75,8 @@ export function unmapFileRange(
   }
 }
 
-function zapPmd(memory: Memory, vma: Vma, pmdTable: number, page: number, end: number, options: ZapOptions): void {
+function zapPmd(zap: Zap, pmdTable: number, page: number, end: number): void {
+  const { memory, vma } = zap;
   const { tables } = memory;
   const index = pmdIndex(page);
   let entry = tables.get(pmdTable, index);
@@ -79,8 +88,7 @@ function zapPmd(memory: Memory, vma: Vma, pmdTable: number, page: number, end: n
     splitPmd(memory, vma, page);
     entry = tables.get(pmdTable, index);
   }
-  if (!isTable(entry)) return;
-  zapPtes(memory, vma, tableOfEntry(entry), page, end, options);
+  if (isTable(entry)) zapPtes(zap, tableOfEntry(entry), pteIndex(page), pteIndex(page) + end - page);
 }
 
 /** zap_huge_pmd. The dirty bit of a file's PMD is not looked at. */
@@ -99,38 +107,40 @@ function hasRecency(vma: Vma): boolean {
   return !vma.has(VM_RAND_READ | VM_SEQ_READ);
 }
 
-/** zap_pte_range. False if an entry had to stay. */
-function zapPtes(memory: Memory, vma: Vma, table: number, page: number, end: number, options: ZapOptions): boolean {
-  const { tables } = memory;
-  if (tables.usedEntries(table) === 0) return true;
+/** zap_pte_range: entries [first, last) of one table. */
+function zapPtes(zap: Zap, table: number, first: number, last: number): void {
+  const { tables } = zap.memory;
+  if (tables.usedEntries(table) === 0) return;
   const run = tables.runOf(table);
-  const mayLeaveMarkers = vma.has(VM_UFFD_WP) && !vma.isAnonymous && options.dropMarkers !== true;
-  if (run !== 0 && end - page === ENTRIES_PER_TABLE && options.evenCows !== false && !mayLeaveMarkers) {
-    zapRun(memory, vma, table, run);
-    return true;
-  }
-  return zapEntries(memory, vma, table, pteIndex(page), pteIndex(page) + end - page, options);
+  if (run !== 0 && last - first === ENTRIES_PER_TABLE && zap.evenCows && !zap.leavesMarkers) zapRun(zap, table, run);
+  else zapEntries(zap, table, first, last);
 }
 
-/** Entries [first, last) of a table, batch by batch. */
-function zapEntries(
-  memory: Memory,
-  vma: Vma,
-  table: number,
-  first: number,
-  last: number,
-  options: ZapOptions,
-): boolean {
-  // prettier-ignore
+/** A table that is a run: empty at once, then one batch per folio. */
+function zapRun({ memory, vma }: Zap, table: number, run: number): void {
+  const { frames } = memory;
+  memory.tables.clearBatch(table, 0, ENTRIES_PER_TABLE);
+  const first = frameOfEntry(run);
+  const end = first + ENTRIES_PER_TABLE;
+  for (let frame = first, n = 1; frame < end; frame += n) {
+    const head = frames.headOf(frame);
+    n = Math.min(end, head + 2 ** frames.order[head]) - frame;
+    if (!frames.isAnon(head)) passBitsToFile(memory, vma, head, run);
+    removeMapping(memory, vma, head, frame, n, table);
+  }
+}
+
+/** Batch by batch. */
+function zapEntries(zap: Zap, table: number, first: number, last: number): void {
+  const { memory, vma } = zap;
   const { frames, tables, events } = memory;
   const { order, state } = frames;
   const base = tables.wordsAt(table);
   const words = tables.allWords;
   // Small anonymous pages go without further questions.
-  const isPlain = options.evenCows !== false && vma.isAnonymous && !vma.has(VM_LOCKED);
+  const isPlain = zap.evenCows && vma.isAnonymous && !vma.has(VM_LOCKED);
   const vmaId = vma.id;
   const mmId = vma.mm.id;
-  let isAllGone = true;
   let plain = 0;
   for (let index = first, n = 1; index < last; index += n) {
     n = 1;
@@ -146,83 +156,50 @@ function zapEntries(
         continue;
       }
       if (order[frame] > 0) n = pteBatch(memory, table, index, entry, last - index, IGNORE_ALL);
-      if (!zapPresent(memory, vma, table, index, n, entry, options)) isAllGone = false;
+      zapPresent(zap, table, index, n, entry);
     } else {
       if (isSwapEntry(entry)) n = swapPteBatch(tables, table, index, entry, last - index);
-      if (!zapNotPresent(memory, vma, table, index, n, entry, options)) isAllGone = false;
+      zapNotPresent(zap, table, index, n, entry);
     }
   }
   tables.changeUsed(table, -plain);
-  return isAllGone;
 }
 
-/** A table that is a run: empty at once, then one batch per folio. */
-function zapRun(memory: Memory, vma: Vma, table: number, run: number): void {
+function zapPresent(zap: Zap, table: number, index: number, n: number, entry: number): void {
+  const { memory, vma } = zap;
   const { frames } = memory;
-  memory.tables.clearBatch(table, 0, ENTRIES_PER_TABLE);
-  const first = frameOfEntry(run);
-  const end = first + ENTRIES_PER_TABLE;
-  for (let frame = first, n = 1; frame < end; frame += n) {
-    const head = frames.headOf(frame);
-    n = Math.min(end, head + 2 ** frames.order[head]) - frame;
-    passBitsToFile(memory, vma, head, run);
-    removeMapping(memory, vma, head, frame, n, table);
-  }
-}
-
-function zapPresent(
-  memory: Memory,
-  vma: Vma,
-  table: number,
-  index: number,
-  n: number,
-  entry: number,
-  options: ZapOptions,
-): boolean {
-  // prettier-ignore
-  const { frames, tables } = memory;
   const frame = frameOfEntry(entry);
   const head = frames.headOf(frame);
-  const isZero = frames.kindOf(head) === ZERO;
-  if (options.evenCows === false && !isZero && frames.isAnon(head)) return false;
-  if (!isZero && !frames.isAnon(head)) passBitsToFile(memory, vma, head, flagsOfBatch(memory, table, index, n));
-  const isMarked = leaveUffdMarkers(memory, vma, table, index, n, entry, options);
-  if (!isMarked) tables.clearBatch(table, index, n);
-  if (!isZero) removeMapping(memory, vma, head, frame, n, table);
-  return !isMarked;
+  if (frames.kindOf(head) === ZERO) {
+    clearEntries(zap, table, index, n, entry);
+    return;
+  }
+  const isAnon = frames.isAnon(head);
+  if (isAnon && !zap.evenCows) return;
+  if (!isAnon) passBitsToFile(memory, vma, head, flagsOfBatch(memory, table, index, n));
+  clearEntries(zap, table, index, n, entry);
+  removeMapping(memory, vma, head, frame, n, table);
 }
 
 function passBitsToFile(memory: Memory, vma: Vma, head: number, flags: number): void {
-  const { frames } = memory;
-  if (frames.isAnon(head)) return;
-  if ((flags & PTE_DIRTY) !== 0) frames.set(head, DIRTY);
+  if ((flags & PTE_DIRTY) !== 0) memory.frames.set(head, DIRTY);
   if ((flags & PTE_YOUNG) !== 0 && hasRecency(vma)) markAccessed(memory, head);
 }
 
 function removeMapping(memory: Memory, vma: Vma, head: number, frame: number, n: number, table: number): void {
-  if (memory.frames.order[head] > 0) removeRmapPtes(memory, frame, n, vma, table);
-  else {
-    memory.events.remove(head, 0, 1, LEVEL_PTE, table, vma.id, vma.mm.id);
-    if (vma.has(VM_LOCKED)) munlockFolio(memory, head);
-  }
+  removeRmapPtes(memory, frame, n, vma, table);
   freeIfUnused(memory, head);
 }
 
-/** zap_install_uffd_wp_if_needed: a file's page stays write-protected though nothing maps it. True if markers were left. */
-function leaveUffdMarkers(
-  memory: Memory,
-  vma: Vma,
-  table: number,
-  index: number,
-  n: number,
-  entry: number,
-  options: ZapOptions,
-): boolean {
-  // prettier-ignore
-  if (vma.isAnonymous || options.dropMarkers === true || !vma.has(VM_UFFD_WP) || (entry & PTE_UFFD_WP) === 0) return false;
+/** Empties `n` entries like `entry`, or leaves markers: a file's page stays write-protected though nothing maps it. */
+function clearEntries({ memory, leavesMarkers }: Zap, table: number, index: number, n: number, entry: number): void {
+  const { tables } = memory;
+  if (!leavesMarkers || (entry & PTE_UFFD_WP) === 0) {
+    tables.clearBatch(table, index, n);
+    return;
+  }
   const marker = notPresentEntry(TYPE_MARKER_UFFD_WP, 0, 0);
-  for (let i = 0; i < n; i++) memory.tables.set(table, index + i, marker);
-  return true;
+  for (let i = 0; i < n; i++) tables.set(table, index + i, marker);
 }
 
 /** swap_pte_batch: swap entries of consecutive slots that agree in all bits. */
@@ -234,39 +211,26 @@ function swapPteBatch(tables: PageTables, table: number, index: number, entry: n
   return n;
 }
 
-/** zap_nonpresent_ptes. `n`: swap entries come in batches. False if the entries stay. */
-function zapNotPresent(
-  memory: Memory,
-  vma: Vma,
-  table: number,
-  index: number,
-  n: number,
-  entry: number,
-  options: ZapOptions,
-): boolean {
-  // prettier-ignore
-  const dropMarkers = options.dropMarkers === true;
-  const evenCows = options.evenCows !== false;
+/** zap_nonpresent_ptes. `n`: swap entries come in batches. */
+function zapNotPresent(zap: Zap, table: number, index: number, n: number, entry: number): void {
+  const { memory } = zap;
   switch (typeOfEntry(entry)) {
-    case TYPE_SWAP: {
-      if (!evenCows) return false;
-      const isMarked = leaveUffdMarkers(memory, vma, table, index, n, entry, options);
-      if (!isMarked) memory.tables.clearBatch(table, index, n);
+    case TYPE_SWAP:
+      if (!zap.evenCows) return;
+      clearEntries(zap, table, index, n, entry);
       freeSwapEntries(memory, offsetOfEntry(entry), n);
-      return !isMarked;
-    }
+      return;
     case TYPE_MARKER_UFFD_WP:
-      if (!vma.isAnonymous && !dropMarkers) return false;
+      if (!zap.vma.isAnonymous && !zap.dropMarkers) return;
       break;
     case TYPE_MARKER_GUARD:
-      if (!dropMarkers) return false;
+      if (!zap.dropMarkers) return;
       break;
     case TYPE_HWPOISON:
     case TYPE_MARKER_POISONED:
-      if (!evenCows) return false;
+      if (!zap.evenCows) return;
       break;
     default:
   }
   memory.tables.set(table, index, 0);
-  return true;
 }

@@ -5,7 +5,7 @@
  * counter first and then to the others, each of which may look into the page tables and at the reference counts.
  */
 import type { Level } from "../kernel/index.ts";
-import { Frames, type KernelCounts, Memory, type MemoryEvents, cacheReferences, mappingsOf } from "../memory/index.ts";
+import { Frames, KSM, type KernelCounts, Memory, type MemoryEvents, cacheReferences, mappingsOf } from "../memory/index.ts";
 import {
   type Counter,
   type CounterContext,
@@ -64,7 +64,8 @@ export function createCountedMachine(options: MachineOptions): CountedMachine {
   const views = viewsOf(connection);
   const studied = (options.schemes ?? []).map((scheme): StudiedScheme => {
     const meter = new Meter();
-    return { scheme, meter, counter: scheme.createCounter({ ...context, ...views, meter }) };
+    const isKsm = (folio: number): boolean => frames.kindOf(folio) === KSM;
+    return { scheme, meter, counter: scheme.createCounter({ ...context, ...views, isKsm, meter }) };
   });
   const events = studied.length === 0 ? new OneListener(counter) : new ManyListeners(counter, studied);
   const memory = new Memory({

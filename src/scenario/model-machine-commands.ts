@@ -6,7 +6,7 @@
  */
 import {
   EINVAL,
-  ENOENT,
+  ESRCH,
   type Memory,
   Unsupported,
   closeAllPins,
@@ -70,7 +70,7 @@ export function runMachineCommand(run: ModelRun, command: MachineCommand): numbe
       return swapOff(memory, command.path);
     case "split": {
       const process = run.find(command.process);
-      if (process === undefined) return -ENOENT;
+      if (process === undefined) return -ESRCH;
       const end = command.address + command.lengthBytes;
       return splitRange(memory, process.mm, command.address, end, command.order);
     }

@@ -69,7 +69,7 @@ export function runMemoryCommand(
     case "mlock":
     case "mlock_onfault":
     case "munlock":
-      return lock(run, process, command);
+      return lock(run, process, command.kind, command);
     case "madvise":
       return madvise(memory, mm, command.address, command.lengthBytes, command.advice);
     case "uring":
@@ -196,13 +196,18 @@ function mremap(run: ModelRun, process: ModelProcess, command: Of<"mremap">): nu
 }
 
 /** mlock rounds the range outwards. */
-function lock(run: ModelRun, process: ModelProcess, command: Of<"mlock" | "mlock_onfault" | "munlock">): number {
+function lock(
+  run: ModelRun,
+  process: ModelProcess,
+  kind: "mlock" | "mlock_onfault" | "munlock",
+  command: { readonly address: number; readonly lengthBytes: number },
+): number {
   const { memory } = run.machine;
   const start = Math.floor(command.address / PAGE_BYTES);
   const count = Math.ceil((command.address + command.lengthBytes) / PAGE_BYTES) - start;
   if (command.lengthBytes === 0 && command.address % PAGE_BYTES === 0) return 0;
-  if (command.kind === "munlock") return munlockRange(memory, process.mm, start, count);
-  return mlockRange(memory, process.mm, start, count, { onFault: command.kind === "mlock_onfault" });
+  if (kind === "munlock") return munlockRange(memory, process.mm, start, count);
+  return mlockRange(memory, process.mm, start, count, { onFault: kind === "mlock_onfault" });
 }
 
 function migrate(run: ModelRun, process: ModelProcess, command: Of<"migrate">): number {
