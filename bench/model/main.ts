@@ -23,7 +23,7 @@ function median(values: readonly number[]): number {
 /** The times of the three measured commands of one run. */
 function measuredOf(times: readonly { readonly command: string; readonly elapsedMs: number }[]): number[] {
   const find = (start: string): number => times.find(({ command }) => command.startsWith(start))?.elapsedMs ?? Number.NaN;
-  return [find("P fork"), find("C touch"), find("C munmap")];
+  return [find("P fork"), find("C touch"), find("P munmap")];
 }
 
 interface Row {

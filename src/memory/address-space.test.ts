@@ -2,13 +2,14 @@
  * VMAs, page tables and counts under random histories of mmap, munmap, mprotect, mremap, mlock, fork and exit: whatever is
  * done, VMAs stay sorted and apart, every entry lies in a VMA, and every count is what the page tables say.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { createTestCountedMachine } from "../../test/memory/machine.ts";
 import type { CountedMachine } from "../scenario/counted-machine.ts";
 import { checkMachine } from "../scenario/machine-invariants.ts";
 import { exitMm } from "./exit.ts";
 import { forkMm } from "./fork.ts";
+import { drainLru } from "./lru-batches.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, mmapRegion, munmapRange } from "./map.ts";
 import { mlockRange, munlockRange } from "./mlock.ts";
 import type { Mm } from "./mm.ts";
@@ -27,7 +28,10 @@ const PROT_READ_WRITE = VM_READ | VM_WRITE;
 const range = { page: fc.nat(SPAN - 1), count: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(512, 1024)) };
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("write", "read"), ...range }) },
-  fc.record({ kind: fc.constantFrom("map", "unmap", "protectRead", "protectWrite", "lock", "unlock", "huge"), ...range }),
+  fc.record({
+    kind: fc.constantFrom("map", "unmap", "protectRead", "protectWrite", "lock", "unlock", "huge"),
+    ...range,
+  }),
   fc.record({ kind: fc.constantFrom("dontcopy", "wipe"), ...range }),
   fc.record({ kind: fc.constantFrom("move", "moveKeeping"), ...range, to: fc.nat(SPAN - 1) }),
   fc.record({ kind: fc.constantFrom("fork", "exit"), page: fc.nat(7), count: fc.constant(0) }),
@@ -51,7 +55,11 @@ function run(machine: CountedMachine, mms: Mm[], which: number, taken: Step): vo
       }
       return;
     case "map":
-      mmapRegion(memory, mm, page, count, { prot: PROT_READ_WRITE, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, pgoff: 0 });
+      mmapRegion(memory, mm, page, count, {
+        prot: PROT_READ_WRITE,
+        flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+        pgoff: 0,
+      });
       return;
     case "unmap":
       munmapRange(memory, mm, page, count);
@@ -77,7 +85,10 @@ function run(machine: CountedMachine, mms: Mm[], which: number, taken: Step): vo
       return;
     case "move":
     case "moveKeeping":
-      mremapRegion(memory, mm, page, count, count, { newPage: BASE + taken.to, dontUnmap: taken.kind === "moveKeeping" });
+      mremapRegion(memory, mm, page, count, count, {
+        newPage: BASE + taken.to,
+        dontUnmap: taken.kind === "moveKeeping",
+      });
       return;
     case "fork":
       if (mms.length < 4) mms.push(forkMm(memory, mm, "child"));
@@ -138,6 +149,7 @@ test.each(["page", "nopage"] as const)("no history of address spaces makes a cou
         for (const mm of mms) checkAddressSpace(machine, mm);
       }
       for (const mm of mms) exitMm(machine.memory, mm);
+      drainLru(machine.memory);
       const zeroFolio = machine.memory.hugeZeroHead === 0 ? 0 : ENTRIES_PER_TABLE;
       expect(machine.memory.allocator.freeFrames()).toBe(free - zeroFolio);
     },

@@ -9,11 +9,11 @@ import type { Memory } from "./memory.ts";
 import { prepareAnonVma } from "./anon-vma.ts";
 import { assert } from "./assert.ts";
 import { ANON, LRU, OWNER_2, SWAPBACKED, UPTODATE } from "./frames.ts";
-import { mlockFolio } from "./lru.ts";
+import { mlockNewFolio } from "./lru.ts";
 import { PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG } from "./page-table.ts";
 import { createAnonFolio } from "./rmap.ts";
 import type { Mm } from "./mm.ts";
-import { VM_LOCKED, VM_WRITE, type Vma } from "./vma.ts";
+import { VM_DROPPABLE, VM_LOCKED, VM_WRITE, type Vma } from "./vma.ts";
 
 /** The node of a new page: the process's binding, else the node of the one processor. */
 export function nodeOfMm(mm: Mm): number {
@@ -36,10 +36,12 @@ export function newExclusivePage(memory: Memory, vma: Vma, page: number, table: 
   const frame = memory.allocator.allocate(0, ANON, nodeOfMm(vma.mm));
   assert(frames.rmapKey[frame] === 0, "a free frame has no mapping");
   events.created(frame, 0, false);
-  frames.state[frame] = ANON | UPTODATE | LRU | SWAPBACKED | OWNER_2;
+  const backed = vma.has(VM_DROPPABLE) ? 0 : SWAPBACKED;
+  frames.state[frame] = ANON | UPTODATE | LRU | OWNER_2 | backed;
   frames.rmapKey[frame] = memory.keys.acquire(anonVma, vma.indexOf(page));
   events.add(frame, 0, 1, LEVEL_PTE, table, vma.id, vma.mm.id);
-  if (vma.has(VM_LOCKED)) mlockFolio(memory, frame);
+  if (vma.has(VM_LOCKED)) mlockNewFolio(memory, frame);
+  else memory.lruBatches.add(frame);
   return frame;
 }
 

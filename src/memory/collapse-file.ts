@@ -11,7 +11,7 @@ import { nodeOfMm } from "./anon-folio.ts";
 import { assert } from "./assert.ts";
 import { busiestNode, tableToCollapse } from "./collapse-anon.ts";
 import type { CollapseResult } from "./collapse.ts";
-import { readMissingPages, writeBack } from "./disk-file.ts";
+import { writeBack } from "./disk-file.ts";
 import type { FileMapping } from "./file-mapping.ts";
 import { freeFolio, freeIfUnused } from "./folio-references.ts";
 import { DIRTY, FILE, LRU, SHMEM, SWAPBACKED, UPTODATE } from "./frames.ts";
@@ -22,6 +22,7 @@ import { PTE_WRITE, PTE_YOUNG, frameOfEntry, isPresent, isTable, presentEntry, t
 import { IGNORE_ALL, pteBatch } from "./pte-batch.ts";
 import { addFileRmapPmd, removeRmapPtes } from "./rmap.ts";
 import { swapInShmem } from "./shmem-swap.ts";
+import { readMissingPages } from "./readahead.ts";
 import { releasePrivate } from "./split-folio.ts";
 import { findPmdTable, makePmdTable, pmdIndex } from "./table-walk.ts";
 import { ORDER_PMD, allowableOrders, isSuitableOrder } from "./thp-orders.ts";

@@ -8,6 +8,7 @@ import { HPAGE_PMD_NR } from "../kernel/index.ts";
 import { collapseAnon } from "./collapse-anon.ts";
 import { collapseFile } from "./collapse-file.ts";
 import { EAGAIN, EBUSY, EINVAL } from "./errno.ts";
+import { drainLru } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
 import { ORDER_PMD, allowableOrders } from "./thp-orders.ts";
 import type { Vma } from "./vma.ts";
@@ -47,6 +48,7 @@ const GOES_ON: ReadonlySet<CollapseResult> = new Set([
 /** madvise_collapse: pages [start, end) of the VMA. 0 or -errno of the last failure. */
 export function collapseRange(memory: Memory, vma: Vma, start: number, end: number): number {
   if ((allowableOrders(memory, vma, "forced") & ORDER_PMD) === 0) return -EINVAL;
+  drainLru(memory);
   const first = Math.ceil(start / HPAGE_PMD_NR) * HPAGE_PMD_NR;
   const last = end - (end % HPAGE_PMD_NR);
   let huge = 0;

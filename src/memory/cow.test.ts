@@ -43,50 +43,53 @@ function isReused(memory: Memory, mm: Mm, page: number): boolean {
   return before === after;
 }
 
-test.each(["page", "nopage"] as const)("who may write in place to a folio of 16 pages (kernel-facts 9.3, %s)", (config) => {
-  const start = (): { memory: Memory; a: Mm; b: Mm; c: Mm } => {
-    const memory = createTestMachine(config);
-    const a = processWithFolio(memory, 4);
-    return { memory, a, b: forkMm(memory, a, "B"), c: forkMm(memory, a, "C") };
-  };
-  const two = (): { memory: Memory; a: Mm; b: Mm } => {
-    const { memory, a, b, c } = start();
-    exitMm(memory, c);
-    return { memory, a, b };
-  };
-  const t1 = two();
-  munmapRange(t1.memory, t1.a, BASE, 16);
-  expect(isReused(t1.memory, t1.b, BASE)).toBe(true);
+test.each(["page", "nopage"] as const)(
+  "who may write in place to a folio of 16 pages (kernel-facts 9.3, %s)",
+  (config) => {
+    const start = (): { memory: Memory; a: Mm; b: Mm; c: Mm } => {
+      const memory = createTestMachine(config);
+      const a = processWithFolio(memory, 4);
+      return { memory, a, b: forkMm(memory, a, "B"), c: forkMm(memory, a, "C") };
+    };
+    const two = (): { memory: Memory; a: Mm; b: Mm } => {
+      const { memory, a, b, c } = start();
+      exitMm(memory, c);
+      return { memory, a, b };
+    };
+    const t1 = two();
+    munmapRange(t1.memory, t1.a, BASE, 16);
+    expect(isReused(t1.memory, t1.b, BASE)).toBe(true);
 
-  const t2 = start();
-  munmapRange(t2.memory, t2.a, BASE, 16);
-  exitMm(t2.memory, t2.b);
-  expect(isReused(t2.memory, t2.c, BASE)).toBe(false);
+    const t2 = start();
+    munmapRange(t2.memory, t2.a, BASE, 16);
+    exitMm(t2.memory, t2.b);
+    expect(isReused(t2.memory, t2.c, BASE)).toBe(false);
 
-  const t3 = start();
-  exitMm(t3.memory, t3.c);
-  exitMm(t3.memory, t3.b);
-  expect(isReused(t3.memory, t3.a, BASE)).toBe(true);
+    const t3 = start();
+    exitMm(t3.memory, t3.c);
+    exitMm(t3.memory, t3.b);
+    expect(isReused(t3.memory, t3.a, BASE)).toBe(true);
 
-  const t4 = start();
-  munmapRange(t4.memory, t4.a, BASE, 16);
-  exitMm(t4.memory, t4.c);
-  expect(isReused(t4.memory, t4.b, BASE)).toBe(true);
+    const t4 = start();
+    munmapRange(t4.memory, t4.a, BASE, 16);
+    exitMm(t4.memory, t4.c);
+    expect(isReused(t4.memory, t4.b, BASE)).toBe(true);
 
-  const t7 = two();
-  munmapRange(t7.memory, t7.a, BASE, 16);
-  munmapRange(t7.memory, t7.b, BASE + 1, 15);
-  expect(isReused(t7.memory, t7.b, BASE)).toBe(false);
+    const t7 = two();
+    munmapRange(t7.memory, t7.a, BASE, 16);
+    munmapRange(t7.memory, t7.b, BASE + 1, 15);
+    expect(isReused(t7.memory, t7.b, BASE)).toBe(false);
 
-  const f6 = two();
-  expect(isReused(f6.memory, f6.b, BASE)).toBe(false);
-  exitMm(f6.memory, f6.b);
-  expect(isReused(f6.memory, f6.a, BASE)).toBe(true);
+    const f6 = two();
+    expect(isReused(f6.memory, f6.b, BASE)).toBe(false);
+    exitMm(f6.memory, f6.b);
+    expect(isReused(f6.memory, f6.a, BASE)).toBe(true);
 
-  const f7 = two();
-  expect(isReused(f7.memory, f7.b, BASE)).toBe(false);
-  expect(isReused(f7.memory, f7.a, BASE)).toBe(false);
-});
+    const f7 = two();
+    expect(isReused(f7.memory, f7.b, BASE)).toBe(false);
+    expect(isReused(f7.memory, f7.a, BASE)).toBe(false);
+  },
+);
 
 test("a single page is written in place once it is the only reference", () => {
   const memory = createTestMachine("page");

@@ -10,8 +10,9 @@ import { newExclusivePage, writtenLeafFlags } from "./anon-folio.ts";
 import { assert } from "./assert.ts";
 import type { FaultAccess, FaultMode, FaultResult } from "./fault-types.ts";
 import { makePageWritable } from "./file-fault.ts";
-import { freeIfUnused, refcount } from "./folio-references.ts";
+import { cacheReferences, freeIfUnused, refcount } from "./folio-references.ts";
 import { DIRTY, KSM, OWNER_2, SWAPCACHE } from "./frames.ts";
+import { drainLru } from "./lru-batches.ts";
 import { type Memory, ZERO_FRAME } from "./memory.ts";
 import { PTE_SOFT_DIRTY, PTE_UFFD_WP, PTE_YOUNG, frameOfEntry, presentEntry } from "./page-table.ts";
 import { removeRmapPtes } from "./rmap.ts";
@@ -28,8 +29,13 @@ export function waitForUserfault(mode: FaultMode): FaultResult {
 
 /** The fault of `page`, whose present and read-only entry lies in the PTE table `table`. */
 export function doWpPage(
-  memory: Memory, vma: Vma, page: number, table: number, access: FaultAccess, mode: FaultMode,
-): FaultResult { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  page: number,
+  table: number,
+  access: FaultAccess,
+  mode: FaultMode,
+): FaultResult {
   const { frames, tables } = memory;
   const index = pteIndex(page);
   const entry = tables.get(table, index);
@@ -62,7 +68,11 @@ function wpPageShared(memory: Memory, vma: Vma, page: number, table: number, ent
 function canReuseAnonFolio(memory: Memory, head: number, vma: Vma): boolean {
   const { frames } = memory;
   if (frames.order[head] > 0) return canReuseLargeAnonFolio(memory, head);
-  if (memory.counts.mapcount(head) !== 1 || frames.kindOf(head) === KSM) return false;
+  if (frames.kindOf(head) === KSM) return false;
+  const mapcount = memory.counts.mapcount(head);
+  // More than three references are known to be too many before the batches are drained.
+  if (mapcount <= 2 && memory.lruBatches.isNew(head) && mapcount + cacheReferences(memory, head) <= 2) drainLru(memory);
+  if (mapcount > 1) return false;
   const references = refcount(memory, head);
   if (frames.has(head, SWAPCACHE)) {
     if (references > 2) return false;
@@ -93,16 +103,15 @@ export function moveAnonRmap(memory: Memory, head: number, vma: Vma): void {
 }
 
 /** wp_page_copy: a new page takes the entry over; unsharing leaves it read-only and as clean as it was written. */
-function copyPage(
-  memory: Memory, vma: Vma, page: number, table: number, entry: number, access: FaultAccess,
-): void { // prettier-ignore
+function copyPage(memory: Memory, vma: Vma, page: number, table: number, entry: number, access: FaultAccess): void {
   const { frames } = memory;
   const frame = frameOfEntry(entry);
   const old = frames.headOf(frame);
   if (frame !== ZERO_FRAME && frames.kindOf(old) === KSM) memory.statistics.count("cow_ksm");
   const copy = newExclusivePage(memory, vma, page, table);
   if (frame !== ZERO_FRAME) memory.contents.copy(frame, copy, 1);
-  const flags = access === "write" ? writtenLeafFlags(memory, vma) : PTE_YOUNG | (entry & (PTE_SOFT_DIRTY | PTE_UFFD_WP));
+  const flags =
+    access === "write" ? writtenLeafFlags(memory, vma) : PTE_YOUNG | (entry & (PTE_SOFT_DIRTY | PTE_UFFD_WP));
   memory.tables.set(table, pteIndex(page), presentEntry(copy, flags));
   if (frame === ZERO_FRAME) return;
   removeRmapPtes(memory, frame, 1, vma, table);

@@ -17,8 +17,12 @@ import { VM_LOCKED, VM_SHARED, VM_UFFD_WP, type Vma } from "./vma.ts";
 
 /** The fault of an empty PTE; `known`: its table, or 0 if there is none yet. */
 export function anonymousFault(
-  memory: Memory, vma: Vma, page: number, known: number, access: FaultAccess,
-): FaultResult { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  page: number,
+  known: number,
+  access: FaultAccess,
+): FaultResult {
   if (vma.has(VM_SHARED)) return "sigbus";
   const table = known === 0 ? makePteTable(memory, vma.mm, page) : known;
   if (access !== "write") {

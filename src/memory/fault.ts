@@ -16,9 +16,19 @@ import { hugetlbFault } from "./hugetlb.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import {
-  PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, TYPE_HWPOISON, TYPE_MARKER_GUARD, TYPE_MARKER_POISONED,
-  TYPE_MARKER_UFFD_WP, TYPE_SWAP, isPresent, isTable, typeOfEntry,
-} from "./page-table.ts"; // prettier-ignore
+  PTE_DIRTY,
+  PTE_SOFT_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  TYPE_HWPOISON,
+  TYPE_MARKER_GUARD,
+  TYPE_MARKER_POISONED,
+  TYPE_MARKER_UFFD_WP,
+  TYPE_SWAP,
+  isPresent,
+  isTable,
+  typeOfEntry,
+} from "./page-table.ts";
 import { swapIn } from "./swap-in.ts";
 import { findPmdTable, findPteTable, pmdIndex, pteIndex } from "./table-walk.ts";
 import { ORDER_PMD, allowableOrders } from "./thp-orders.ts";
@@ -29,16 +39,24 @@ import { VM_UFFD_WP, type Vma } from "./vma.ts";
  * Without a VMA: "sigsegv".
  */
 export function handleFault(
-  memory: Memory, mm: Mm, page: number, access: FaultAccess, mode: FaultMode = "kernel",
-): FaultResult { // prettier-ignore
+  memory: Memory,
+  mm: Mm,
+  page: number,
+  access: FaultAccess,
+  mode: FaultMode = "kernel",
+): FaultResult {
   const vma = mm.findVma(page);
   return vma === undefined ? "sigsegv" : handleVmaFault(memory, vma, page, access, mode);
 }
 
 /** The same in a VMA that is known. */
 export function handleVmaFault(
-  memory: Memory, vma: Vma, page: number, wanted: FaultAccess, mode: FaultMode,
-): FaultResult { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  page: number,
+  wanted: FaultAccess,
+  mode: FaultMode,
+): FaultResult {
   const access = wanted === "unshare" && !vma.isCow ? "read" : wanted;
   if (vma.isHugetlb) return hugetlbFault(memory, vma, page, access);
   const pmdTable = findPmdTable(memory, vma.mm, page);
@@ -64,13 +82,20 @@ export function handleVmaFault(
 /** handle_pte_fault: the PMD entry is empty or a table. */
 function handlePteFault(memory: Memory, vma: Vma, page: number, access: FaultAccess, mode: FaultMode): FaultResult {
   const table = findPteTable(memory, vma.mm, page);
-  return table === 0 ? missingPage(memory, vma, page, 0, access) : handlePteFaultIn(memory, vma, page, table, access, mode);
+  return table === 0
+    ? missingPage(memory, vma, page, 0, access)
+    : handlePteFaultIn(memory, vma, page, table, access, mode);
 }
 
 /** The same with the PTE table that holds the entry. */
 export function handlePteFaultIn(
-  memory: Memory, vma: Vma, page: number, table: number, access: FaultAccess, mode: FaultMode,
-): FaultResult { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  page: number,
+  table: number,
+  access: FaultAccess,
+  mode: FaultMode,
+): FaultResult {
   const entry = memory.tables.get(table, pteIndex(page));
   if (entry === 0) return missingPage(memory, vma, page, table, access);
   if (!isPresent(entry)) return notPresentFault(memory, vma, page, table, entry, access);
@@ -92,8 +117,13 @@ function missingPage(memory: Memory, vma: Vma, page: number, table: number, acce
 
 /** do_swap_page: swap entries, poisoned pages and markers. */
 function notPresentFault(
-  memory: Memory, vma: Vma, page: number, table: number, entry: number, access: FaultAccess,
-): FaultResult { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  page: number,
+  table: number,
+  entry: number,
+  access: FaultAccess,
+): FaultResult {
   const type = typeOfEntry(entry);
   switch (type) {
     case TYPE_SWAP:

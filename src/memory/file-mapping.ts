@@ -32,6 +32,14 @@ export class FileMapping implements Mapping {
   swappedPages = 0;
   /** Pages in the cache. */
   cachedPages = 0;
+  /** i_writecount: files open for writing. */
+  writers = 0;
+  /** What the blocks on disk hold (page-contents.ts), by page; a page without one is a hole. */
+  readonly blocks = new Map<number, number>();
+  /** Pages whose buffers are dirty: a disk's file writes them back. */
+  readonly dirtyPages = new Set<number>();
+  /** Huge pages that the inode's reserve map names (hugetlb): paid for, used or not. */
+  readonly reserved = new Set<number>();
 
   constructor(options: {
     readonly fileKind: FileKind;
@@ -48,6 +56,11 @@ export class FileMapping implements Mapping {
   /** As maps prints it: files that never had a name in a directory look deleted. */
   get mapsName(): string {
     return NEVER_LINKED.test(this.name) ? `${this.name} (deleted)` : this.name;
+  }
+
+  /** inode_is_open_for_write. */
+  get isOpenForWrite(): boolean {
+    return this.writers > 0;
   }
 
   /** The frame that caches page `index`, or 0. */

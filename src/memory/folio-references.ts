@@ -6,6 +6,7 @@
  */
 import { assert } from "./assert.ts";
 import { FILE, HUGETLB_FILE, PARTIALLY_MAPPED, SHMEM, SWAPCACHE, ZERO } from "./frames.ts";
+import { returnToHugetlbPool } from "./hugetlb-pool.ts";
 import type { Memory } from "./memory.ts";
 import { freeFolioSwap } from "./swap-cache.ts";
 
@@ -50,6 +51,7 @@ export function freeFolio(memory: Memory, head: number): void {
   keys.release(frames.rmapKey[head]);
   frames.rmapKey[head] = 0;
   if (frames.extraOf(head) !== undefined) frames.changeExtra(head, (extra) => (extra.mlockCount = 0));
+  if (frames.isHugetlb(head)) returnToHugetlbPool(memory, head);
   memory.events.freed(head);
   memory.allocator.free(head);
 }

@@ -33,7 +33,9 @@ test.each([0, 4, 9])("fork makes private entries read-only in both and old in th
   const memory = createTestMachine("page");
   const parent = processWith(memory, order, 512);
   const child = forkMm(memory, parent, "B");
-  const [mine, its] = [parent, child].map((mm) => (order === 9 ? pmdEntryOf(memory, mm, BASE) : pteOf(memory, mm, BASE + 5)));
+  const [mine, its] = [parent, child].map((mm) =>
+    order === 9 ? pmdEntryOf(memory, mm, BASE) : pteOf(memory, mm, BASE + 5),
+  );
   expect(mine & (PTE_WRITE | PTE_YOUNG | PTE_DIRTY)).toBe(PTE_YOUNG | PTE_DIRTY);
   expect(its & (PTE_WRITE | PTE_YOUNG | PTE_DIRTY)).toBe(PTE_DIRTY);
   expect(frameOfEntry(its)).toBe(frameOfEntry(mine));

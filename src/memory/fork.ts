@@ -15,10 +15,27 @@ import { ksmFork } from "./ksm.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import {
-  ENTRIES_PER_TABLE, LEAF_FLAGS, NEXT_FRAME, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_UFFD_WP, PTE_WRITE, PTE_YOUNG, SWP_EXCLUSIVE,
-  TYPE_MARKER_GUARD, TYPE_MARKER_POISONED, TYPE_HWPOISON, TYPE_SWAP, frameOfEntry, isPresent, isSwapEntry, isTable,
-  presentEntry, tableOfEntry, typeOfEntry,
-} from "./page-table.ts"; // prettier-ignore
+  ENTRIES_PER_TABLE,
+  LEAF_FLAGS,
+  NEXT_FRAME,
+  PTE_DIRTY,
+  PTE_SOFT_DIRTY,
+  PTE_UFFD_WP,
+  PTE_WRITE,
+  PTE_YOUNG,
+  SWP_EXCLUSIVE,
+  TYPE_MARKER_GUARD,
+  TYPE_MARKER_POISONED,
+  TYPE_HWPOISON,
+  TYPE_SWAP,
+  frameOfEntry,
+  isPresent,
+  isSwapEntry,
+  isTable,
+  presentEntry,
+  tableOfEntry,
+  typeOfEntry,
+} from "./page-table.ts";
 import { IGNORE_ALL, IGNORE_ALL_BUT_DIRTY, pteBatch } from "./pte-batch.ts";
 import { addNewAnonRmap, createAnonFolio, dupFileRmapPtes, tryDupAnonRmapPmd, tryDupAnonRmapPtes } from "./rmap.ts";
 import { splitPmd } from "./split-pmd.ts";
@@ -33,9 +50,7 @@ import {
   pteIndex,
 } from "./table-walk.ts";
 import { linkFile } from "./vma-file.ts";
-import {
-  VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_SHARED, VM_UFFD_WP, VM_WIPEONFORK, VM_WRITE, Vma,
-} from "./vma.ts"; // prettier-ignore
+import { VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_SHARED, VM_UFFD_WP, VM_WIPEONFORK, VM_WRITE, Vma } from "./vma.ts";
 
 /** dup_mm: the child's address space. */
 export function forkMm(memory: Memory, parent: Mm, name: string): Mm {
@@ -84,7 +99,6 @@ function copyPageRange(memory: Memory, source: Vma, vma: Vma): void {
 }
 
 function copyPmd(memory: Memory, source: Vma, vma: Vma, from: number, to: number, page: number, end: number): void {
-  // prettier-ignore
   const { tables } = memory;
   const index = pmdIndex(page);
   let entry = tables.get(from, index);
@@ -112,7 +126,6 @@ function copyHugePmd(
   index: number,
   entry: number,
 ): boolean {
-  // prettier-ignore
   const { frames, tables } = memory;
   const head = frameOfEntry(entry);
   if (frames.kindOf(head) !== ZERO && !tryDupAnonRmapPmd(memory, head, source, vma, to)) return false;
@@ -162,7 +175,6 @@ function copyPtes(
   page: number,
   end: number,
 ): void {
-  // prettier-ignore
   const { frames, tables, events } = memory;
   const { order, state } = frames;
   const first = pteIndex(page);
@@ -242,10 +254,18 @@ function copyPresent(memory: Memory, source: Vma, vma: Vma, batch: PresentBatch)
       count = 1;
     }
   } else if (frames.kindOf(head) !== ZERO) dupFileRmapPtes(memory, frame, n, vma, childTable);
+  if (source.isCow) {
+    const copy = childEntry(source, entry, entry);
+    for (let i = 0; i < count; i++) {
+      words[at + i] &= ~PTE_WRITE;
+      words[childAt + i] = copy + i * NEXT_FRAME;
+    }
+    return count;
+  }
+  // The child may write to all of a batch if the parent may write to any of it (FPB_MERGE_WRITE).
   let flags = entry;
-  for (let i = 1; i < count; i++) flags |= words[at + i];
-  if (source.isCow) for (let i = 0; i < count; i++) words[at + i] &= ~PTE_WRITE;
-  const copy = childEntry(source, entry, (entry & ~PTE_WRITE) | (flags & PTE_WRITE));
+  for (let i = 1; i < count; i++) flags |= words[at + i] & PTE_WRITE;
+  const copy = childEntry(source, entry, flags);
   for (let i = 0; i < count; i++) words[childAt + i] = copy + i * NEXT_FRAME;
   return count;
 }
@@ -259,7 +279,6 @@ function copyPresentPage(
   childTable: number,
   page: number,
 ): number {
-  // prettier-ignore
   const copy = createAnonFolio(memory, 0, nodeOfMm(vma.mm));
   memory.contents.copy(frame, copy, 1);
   addNewAnonRmap(memory, copy, vma, page, childTable, true);

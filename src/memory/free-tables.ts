@@ -46,7 +46,6 @@ export function freeTablesInRange(
   floor: number,
   ceiling: number,
 ): void {
-  // prettier-ignore
   let first = alignDown(start, PTE_TABLE_PAGES);
   if (first < floor) first += PTE_TABLE_PAGES;
   const top = alignDown(ceiling, PTE_TABLE_PAGES);
@@ -64,7 +63,6 @@ function freeBelow(
   floor: number,
   ceiling: number,
 ): void {
-  // prettier-ignore
   const { tables } = memory;
   const size = PAGES_PER_ENTRY[level];
   for (let page = start, next = 0; page < end; page = next) {

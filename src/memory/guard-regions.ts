@@ -17,7 +17,7 @@ export function installGuards(memory: Memory, vma: Vma, start: number, end: numb
   prepareAnonVma(vma);
   if (holdsOther(memory, vma, start, end)) zapVmaRange(memory, vma, start, end, {});
   const guard = notPresentEntry(TYPE_MARKER_GUARD, 0, 0);
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const table = makePteTable(memory, vma.mm, page);
     const tableEnd = Math.min(end, nextPmd(page));
     for (; page < tableEnd; page++) memory.tables.set(table, pteIndex(page), guard);
@@ -27,7 +27,7 @@ export function installGuards(memory: Memory, vma: Vma, start: number, end: numb
 
 /** Is there anything but guards and empty entries? */
 function holdsOther(memory: Memory, vma: Vma, start: number, end: number): boolean {
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const tableEnd = Math.min(end, nextPmd(page));
     const pmd = pmdEntryOf(memory, vma.mm, page);
     if (isTable(pmd)) {
@@ -49,7 +49,7 @@ function isGuard(entry: number): boolean {
 /** madvise_guard_remove: 0 or -errno. Mlocked memory may be unguarded. */
 export function removeGuards(memory: Memory, vma: Vma, start: number, end: number): number {
   if (vma.isHugetlb) return -EINVAL;
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const tableEnd = Math.min(end, nextPmd(page));
     const table = findPteTable(memory, vma.mm, page);
     for (; page < tableEnd; page++) {

@@ -12,14 +12,22 @@ import { handleVmaFault } from "./fault.ts";
 import type { FaultAccess } from "./fault-types.ts";
 import { changeGets, changePins, freeIfUnused } from "./folio-references.ts";
 import { DIRTY, OWNER_2, REFERENCED, SHMEM, ZERO } from "./frames.ts";
+import { drainLru } from "./lru-batches.ts";
 import { markAccessed } from "./lru.ts";
 import { type Memory, ZERO_FRAME } from "./memory.ts";
 import type { Mm } from "./mm.ts";
-import { PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, frameOfEntry, isPresent, isTable, tableOfEntry } from "./page-table.ts";
-import { findPmdTable, pmdIndex, pteIndex } from "./table-walk.ts";
 import {
-  VM_EXEC, VM_LOCKONFAULT, VM_MAYREAD, VM_READ, VM_SHARED, VM_WRITE, type Vma,
-} from "./vma.ts"; // prettier-ignore
+  PTE_DIRTY,
+  PTE_SOFT_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  frameOfEntry,
+  isPresent,
+  isTable,
+  tableOfEntry,
+} from "./page-table.ts";
+import { findPmdTable, pmdIndex, pteIndex } from "./table-walk.ts";
+import { VM_EXEC, VM_LOCKONFAULT, VM_MAYREAD, VM_READ, VM_SHARED, VM_WRITE, type Vma } from "./vma.ts";
 
 const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 
@@ -52,11 +60,22 @@ interface FollFlags {
  * Takes a reference on each of `n` pages from `startPage` on: their frames, fewer if one could not be had, or -errno if
  * the first could not. Each frame stands for one reference, which releasePages gives back.
  */
-export function getUserPages(memory: Memory, mm: Mm, startPage: number, n: number, request: GupRequest): number[] | number {
+export function getUserPages(
+  memory: Memory,
+  mm: Mm,
+  startPage: number,
+  n: number,
+  request: GupRequest,
+): number[] | number {
   const { pin, write, longterm } = request;
   const flags: FollFlags = {
-    grab: pin ? "pin" : "get", write, longterm, touch: !pin || request.fast === true, force: false, isMadvise: false,
-  }; // prettier-ignore
+    grab: pin ? "pin" : "get",
+    write,
+    longterm,
+    touch: !pin || request.fast === true,
+    force: false,
+    isMadvise: false,
+  };
   if (pin) mm.hasPinned = true;
   const frames: number[] = [];
   if (request.fast === true) followFast(memory, mm, startPage, n, flags, frames);
@@ -96,8 +115,9 @@ function populateVma(memory: Memory, vma: Vma, start: number, end: number): numb
   if (!vma.has(VM_ACCESS_FLAGS)) return -EFAULT;
   const write = (vma.flags & (VM_WRITE | VM_SHARED)) === VM_WRITE;
   const flags: FollFlags = { grab: "nothing", write, longterm: false, touch: true, force: !write, isMadvise: false };
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const done = followSlow(memory, vma.mm, page, end - page, flags, undefined);
+    drainLru(memory);
     if (done < 0) return done;
     page += done;
   }
@@ -107,8 +127,9 @@ function populateVma(memory: Memory, vma: Vma, start: number, end: number): numb
 /** MADV_POPULATE_READ and _WRITE (faultin_page_range): 0, or -errno of the page where it stopped. */
 export function faultInRange(memory: Memory, mm: Mm, start: number, end: number, write: boolean): number {
   const flags: FollFlags = { grab: "nothing", write, longterm: false, touch: true, force: false, isMadvise: true };
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const done = followSlow(memory, mm, page, end - page, flags, undefined);
+    drainLru(memory);
     if (done < 0) return done;
     page += done;
   }
@@ -117,8 +138,13 @@ export function faultInRange(memory: Memory, mm: Mm, start: number, end: number,
 
 /** __get_user_pages: pages done, or -errno if none. */
 function followSlow(
-  memory: Memory, mm: Mm, startPage: number, n: number, flags: FollFlags, frames: number[] | undefined,
-): number { // prettier-ignore
+  memory: Memory,
+  mm: Mm,
+  startPage: number,
+  n: number,
+  flags: FollFlags,
+  frames: number[] | undefined,
+): number {
   let done = 0;
   let vma: Vma | undefined;
   while (done < n) {
@@ -157,8 +183,13 @@ function needsDirtyTracking(vma: Vma): boolean {
 
 /** follow_page_mask: pages followed at `page` (more than one only under a PMD leaf), or the fault that is needed first. */
 function followPage(
-  memory: Memory, vma: Vma, page: number, n: number, flags: FollFlags, taken: number[] | undefined,
-): number | FaultAccess { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  page: number,
+  n: number,
+  flags: FollFlags,
+  taken: number[] | undefined,
+): number | FaultAccess {
   const { frames, tables } = memory;
   const missing: FaultAccess = flags.write ? "write" : "read";
   const pmdTable = findPmdTable(memory, vma.mm, page);
@@ -191,8 +222,13 @@ function touchedFlags(memory: Memory): number {
 
 /** try_grab_folio: `count` references for `count` pages. The zero page takes none that anybody could see. */
 function grab(
-  memory: Memory, head: number, frame: number, count: number, flags: FollFlags, taken: number[] | undefined,
-): void { // prettier-ignore
+  memory: Memory,
+  head: number,
+  frame: number,
+  count: number,
+  flags: FollFlags,
+  taken: number[] | undefined,
+): void {
   if (taken === undefined) return;
   for (let i = 0; i < count; i++) taken.push(frame + i);
   if (memory.frames.kindOf(head) === ZERO) return;
@@ -212,7 +248,7 @@ function mustUnshare(memory: Memory, vma: Vma | undefined, flags: FollFlags, fra
 /** gup_fast: follows what the tables allow, from the first page on, and stops at the first that they do not. */
 function followFast(memory: Memory, mm: Mm, startPage: number, n: number, flags: FollFlags, taken: number[]): void {
   const { frames, tables } = memory;
-  for (let done = 0; done < n; ) {
+  for (let done = 0; done < n;) {
     const page = startPage + done;
     const vma = mm.findVma(page);
     // An entry of a VMA without rights is no present one to the processor.

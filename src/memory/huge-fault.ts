@@ -58,8 +58,12 @@ function mapNewHugePage(memory: Memory, vma: Vma, page: number, pmdTable: number
 
 /** wp_huge_pmd: a write or unsharing meets a PMD leaf that is read-only. */
 export function writeProtectedHugeFault(
-  memory: Memory, vma: Vma, page: number, access: FaultAccess, mode: FaultMode,
-): HugeFaultResult { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  page: number,
+  access: FaultAccess,
+  mode: FaultMode,
+): HugeFaultResult {
   const pmdTable = findPmdTable(memory, vma.mm, page);
   const entry = memory.tables.get(pmdTable, pmdIndex(page));
   if (vma.isAnonymous) {

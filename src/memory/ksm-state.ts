@@ -7,6 +7,7 @@
  * the next scan comes by.
  */
 import type { AnonVma } from "./anon-vma.ts";
+import { type TreeNode, UnstableTree } from "./ksm-unstable-tree.ts";
 import type { Mm } from "./mm.ts";
 import type { Mapping } from "./rmap-key.ts";
 
@@ -21,10 +22,9 @@ export class KsmItem {
   anonVma: AnonVma | undefined;
   /** The merged page that this place belongs to. */
   node: KsmStableNode | undefined;
-  /** The scan that put it into the unstable tree, or -1. */
+  /** The scan that put it into the unstable tree, or -1, and where it lies there. */
   unstableSince = -1;
-  /** The key under which it lies there. */
-  unstableKey = 0;
+  treeNode: TreeNode | undefined;
   /** Content when last scanned: the checksum. */
   checksum = NEVER_SCANNED;
   /** Scans that it has seen, up to 255, and how many it may still be skipped (smart_scan). */
@@ -73,8 +73,7 @@ export class KsmState {
   readonly slots: KsmSlot[] = [];
   /** Stable tree: nodes by content, several only if one is full. */
   readonly stableNodes = new Map<number, KsmStableNode[]>();
-  /** Unstable tree: the first place of each content. */
-  readonly unstable = new Map<number, KsmItem>();
+  readonly unstable = new UnstableTree();
   /** Number of the scan. */
   sequence = 0;
   pagesShared = 0;

@@ -10,6 +10,8 @@ import { EBUSY, EINVAL } from "./errno.ts";
 import { KSM } from "./frames.ts";
 import { breakKsm, findMergeableVma, isKsmZeroEntry, isNodeAlive, mergePage, stableNodeOf } from "./ksm-merge.ts";
 import { KsmItem, type KsmReport, type KsmSlot, type KsmStableNode } from "./ksm-state.ts";
+import { drainLru } from "./lru-batches.ts";
+import type { Comparison } from "./ksm-unstable-tree.ts";
 import { type Memory, ZERO_FRAME } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import { presentFrame } from "./move-pages.ts";
@@ -33,6 +35,7 @@ export function ksmScan(memory: Memory, scans: number): number {
 /** One full scan: scan_get_next_rmap_item until it says that there is none. */
 function scanAll(memory: Memory): void {
   const { ksm } = memory;
+  drainLru(memory);
   ksm.unstable.clear();
   for (const slot of [...ksm.slots]) {
     const isLeft = slot.hasExited ? forgetItems(memory, slot, []) : scanSlot(memory, slot);
@@ -155,16 +158,14 @@ function mergeAt(
 /** unstable_tree_search_insert, try_to_merge_two_pages. */
 function mergeWithUnstable(memory: Memory, item: KsmItem, frame: number, content: number): void {
   const { frames, ksm } = memory;
-  const other = ksm.unstable.get(content);
+  const other = ksm.unstable.findOrInsert(item, (candidate) => compareWith(memory, candidate, frame, content));
+  if (other === "gone") return;
   if (other === undefined) {
-    ksm.unstable.set(content, item);
     item.unstableSince = ksm.sequence;
-    item.unstableKey = content;
     ksm.pagesUnshared++;
     return;
   }
   const otherFrame = mergeableFrame(memory, other);
-  if (otherFrame === 0 || otherFrame === frame || memory.contents.of(otherFrame) !== content) return;
   // ksmd holds a reference for each of the two pages: a folio with both cannot be split.
   const isSameFolio = frames.headOf(frame) === frames.headOf(otherFrame);
   if (mergeAt(memory, item, frame, undefined, isSameFolio ? 1 : 0)) {
@@ -182,6 +183,15 @@ function mergeWithUnstable(memory: Memory, item: KsmItem, frame: number, content
   // Both pages are still of one folio: it is split now, and the next scan merges them.
   const head = frames.headOf(frame);
   if (frames.order[head] > 0 && head === frames.headOf(otherFrame)) splitFolio(memory, head, 0);
+}
+
+/** memcmp_pages. A page that both places have already, from a fork, ends the search as a page that is gone does. */
+function compareWith(memory: Memory, candidate: KsmItem, frame: number, content: number): Comparison {
+  const other = mergeableFrame(memory, candidate);
+  if (other === 0 || other === frame) return "gone";
+  const order = memory.contents.compare(content, memory.contents.of(other));
+  if (order === 0) return "equal";
+  return order < 0 ? "before" : "behind";
 }
 
 /** get_mergeable_page. */
@@ -205,8 +215,9 @@ function removeFromTree(memory: Memory, item: KsmItem): void {
     if (isNodeAlive(memory, node)) ksm.removeFromNode(item, node);
     else ksm.removeNode(node);
   } else if (item.unstableSince >= 0) {
-    const isOfThisScan = item.unstableSince === ksm.sequence;
-    if (isOfThisScan && ksm.unstable.get(item.unstableKey) === item) ksm.unstable.delete(item.unstableKey);
+    // What an older scan put into its tree went with that tree.
+    if (item.unstableSince === ksm.sequence && item.treeNode !== undefined) ksm.unstable.erase(item.treeNode);
+    item.treeNode = undefined;
     item.unstableSince = -1;
     ksm.pagesUnshared--;
   }

@@ -1,21 +1,31 @@
 /**
  * The LRU lists as far as flags show them: inactive, active, unevictable, and mlock's count (kernel-facts 2.12).
  *
- * Lists have no order here and per-CPU batches are always drained: what a batch would do later is done at once.
+ * Lists have no order here. What waits in a batch of the processor is in lru-batches.ts.
  */
 import { ACTIVE, LRU, MLOCKED, REFERENCED, UNEVICTABLE } from "./frames.ts";
+import { joinBatch } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
 import { VM_LOCKED, type Vma } from "./vma.ts";
 
 /** folio_add_lru: a new folio goes to the inactive list. */
 export function addToLru(memory: Memory, head: number): void {
   memory.frames.set(head, LRU);
+  if (memory.frames.order[head] === 0) memory.lruBatches.add(head);
+  else memory.lruBatches.forgetAdded();
 }
 
 /** folio_add_lru_vma: in a VM_LOCKED VMA a new folio is mlocked at once. */
 export function addToLruOfVma(memory: Memory, head: number, vma: Vma): void {
+  if (vma.has(VM_LOCKED)) mlockNewFolio(memory, head);
+  else addToLru(memory, head);
+}
+
+/** mlock_new_folio: straight to the unevictable list. */
+export function mlockNewFolio(memory: Memory, head: number): void {
   memory.frames.set(head, LRU);
-  if (vma.has(VM_LOCKED)) mlockFolio(memory, head);
+  memory.lruBatches.mlockedNew.add(head);
+  mlockFolio(memory, head);
 }
 
 /** folio_mark_accessed: the second access of an inactive folio activates it. */
@@ -26,7 +36,8 @@ export function markAccessed(memory: Memory, head: number): void {
     return;
   }
   if (frames.has(head, UNEVICTABLE) || frames.has(head, ACTIVE)) return;
-  frames.set(head, ACTIVE);
+  if (memory.lruBatches.isNew(head)) frames.set(head, ACTIVE);
+  else joinBatch(memory, "activate", head);
   frames.clear(head, REFERENCED);
 }
 
@@ -34,6 +45,7 @@ export function markAccessed(memory: Memory, head: number): void {
 export function mlockFolio(memory: Memory, head: number): void {
   const { frames } = memory;
   frames.set(head, MLOCKED);
+  joinBatch(memory, "mlock", head);
   if (!frames.has(head, LRU)) return;
   if (frames.has(head, UNEVICTABLE)) {
     frames.changeExtra(head, (extra) => (extra.mlockCount += 1));
@@ -47,6 +59,7 @@ export function mlockFolio(memory: Memory, head: number): void {
 /** munlock_folio: one VM_LOCKED mapping less; with the last the folio is evictable again. */
 export function munlockFolio(memory: Memory, head: number): void {
   const { frames } = memory;
+  joinBatch(memory, "mlock", head);
   if (frames.has(head, LRU) && frames.has(head, UNEVICTABLE)) {
     const count = frames.extraOf(head)?.mlockCount ?? 0;
     if (count > 0) frames.changeExtra(head, (extra) => (extra.mlockCount -= 1));

@@ -9,6 +9,7 @@
 import { HPAGE_PMD_NR } from "../kernel/index.ts";
 import { EINVAL } from "./errno.ts";
 import { ACTIVE, LRU, REFERENCED, UNEVICTABLE, ZERO } from "./frames.ts";
+import { drainLru, joinBatch } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
 import { PTE_YOUNG, frameOfEntry, isPresent, isTable, tableOfEntry } from "./page-table.ts";
 import { IGNORE_ALL, flagsOfBatch, isNormalPage, pteBatch } from "./pte-batch.ts";
@@ -20,7 +21,8 @@ import { VM_HUGETLB, VM_LOCKED, type Vma } from "./vma.ts";
 /** madvise_cold, madvise_pageout for pages [start, end) of one VMA: 0 or -errno. */
 export function ageRange(memory: Memory, vma: Vma, start: number, end: number, isPageout: boolean): number {
   if (vma.has(VM_LOCKED | VM_HUGETLB)) return -EINVAL;
-  for (let page = start; page < end; ) {
+  drainLru(memory);
+  for (let page = start; page < end;) {
     const next = Math.min(end, nextPmd(page));
     const isolated: number[] = [];
     agePmd(memory, vma, page, next, isPageout, isolated);
@@ -50,8 +52,14 @@ function agePmd(memory: Memory, vma: Vma, page: number, end: number, isPageout: 
 }
 
 function agePtes(
-  memory: Memory, table: number, page: number, end: number, isPageout: boolean, isolated: number[],
-): void { // prettier-ignore
+  memory: Memory,
+  table: number,
+  page: number,
+  end: number,
+  isPageout: boolean,
+  isolated: number[],
+): void {
+  // prettier-ignore
   const { counts, frames, tables } = memory;
   const last = pteIndex(page) + end - page;
   for (let index = pteIndex(page), n = 1; index < last; index += n) {
@@ -68,7 +76,8 @@ function agePtes(
       }
     }
     if (!frames.has(head, LRU) || counts.mapcount(head) !== pages) continue;
-    if (!isPageout && (flagsOfBatch(memory, table, index, n) & PTE_YOUNG) !== 0) clearBits(memory, table, index, n, PTE_YOUNG);
+    if (!isPageout && (flagsOfBatch(memory, table, index, n) & PTE_YOUNG) !== 0)
+      clearBits(memory, table, index, n, PTE_YOUNG);
     ageFolio(memory, head, isPageout, isolated);
   }
 }
@@ -80,7 +89,7 @@ function ageFolio(memory: Memory, head: number, isPageout: boolean, isolated: nu
   if (frames.has(head, UNEVICTABLE)) return;
   if (isPageout) {
     if (frames.has(head, LRU)) isolated.push(head);
-  } else frames.clear(head, ACTIVE);
+  } else if (frames.has(head, ACTIVE)) joinBatch(memory, "deactivate", head);
 }
 
 /** clear_young_dirty_ptes. */

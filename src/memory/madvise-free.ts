@@ -8,7 +8,8 @@
  */
 import { HPAGE_PMD_NR, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import { EACCES, EINVAL } from "./errno.ts";
-import { ACTIVE, DIRTY, LRU, REFERENCED, SWAPBACKED, SWAPCACHE, UNEVICTABLE, ZERO } from "./frames.ts";
+import { DIRTY, LRU, SWAPBACKED, SWAPCACHE, UNEVICTABLE, ZERO } from "./frames.ts";
+import { drainLru, joinBatch } from "./lru-batches.ts";
 import { clearBits } from "./madvise-cold.ts";
 import type { Memory } from "./memory.ts";
 import {
@@ -40,7 +41,8 @@ export function discardRange(memory: Memory, vma: Vma, start: number, end: numbe
     return 0;
   }
   if (!vma.isAnonymous) return -EINVAL;
-  for (let page = start; page < end; ) {
+  drainLru(memory);
+  for (let page = start; page < end;) {
     const next = Math.min(end, nextPmd(page));
     freePmd(memory, vma, page, next);
     page = next;
@@ -117,9 +119,9 @@ function freeNotPresent(memory: Memory, table: number, index: number, entry: num
   } else if (type === TYPE_HWPOISON || type === TYPE_MARKER_POISONED) memory.tables.set(table, index, 0);
 }
 
-/** folio_mark_lazyfree, with the per-CPU batch drained. */
+/** folio_mark_lazyfree. */
 function markLazyfree(memory: Memory, head: number): void {
   const { frames } = memory;
   if (!frames.has(head, SWAPBACKED) || !frames.has(head, LRU) || frames.has(head, SWAPCACHE | UNEVICTABLE)) return;
-  frames.clear(head, ACTIVE | REFERENCED | SWAPBACKED);
+  joinBatch(memory, "lazyfree", head);
 }

@@ -2,6 +2,8 @@
  * MADV_WILLNEED: pages on swap are read into the swap cache, one by one, and wait there for a fault (madvise_willneed).
  */
 import { nodeOfMm } from "./anon-folio.ts";
+import type { FileMapping } from "./file-mapping.ts";
+import { drainLru } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
 import { isSwapEntry, offsetOfEntry } from "./page-table.ts";
 import { readIntoSwapCache } from "./swap-readahead.ts";
@@ -12,13 +14,15 @@ import type { Vma } from "./vma.ts";
 /** For pages [start, end) of one VMA: 0. */
 export function readAhead(memory: Memory, vma: Vma, start: number, end: number): number {
   if (vma.file === undefined) readSwapEntries(memory, vma, start, end);
-  else if (vma.file.fileKind === "shmem") readSwappedFilePages(memory, vma, start, end);
-  else if (vma.file.fileKind === "disk") throw new Unsupported("madvise willneed", "the readahead that it starts on a disk's file");
+  else if (vma.file.fileKind === "shmem") readSwappedFilePages(memory, vma, vma.file, start, end);
+  else if (vma.file.fileKind === "disk")
+    throw new Unsupported("madvise willneed", "the readahead that it starts on a disk's file");
+  drainLru(memory);
   return 0;
 }
 
 function readSwapEntries(memory: Memory, vma: Vma, start: number, end: number): void {
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const tableEnd = Math.min(end, nextPmd(page));
     const table = findPteTable(memory, vma.mm, page);
     for (; page < tableEnd; page++) {
@@ -29,10 +33,9 @@ function readSwapEntries(memory: Memory, vma: Vma, start: number, end: number): 
 }
 
 /** shmem_swapin_range: of a large entry only the first page is read. */
-function readSwappedFilePages(memory: Memory, vma: Vma, start: number, end: number): void {
-  const { file } = vma;
+function readSwappedFilePages(memory: Memory, vma: Vma, file: FileMapping, start: number, end: number): void {
   const { swap } = memory;
-  for (let index = vma.indexOf(start); file !== undefined && index < vma.indexOf(end); ) {
+  for (let index = vma.indexOf(start); index < vma.indexOf(end);) {
     const slot = file.swapSlotAt(index);
     if (slot < 0) {
       index++;

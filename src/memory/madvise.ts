@@ -18,7 +18,7 @@ import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import { modifyVmaFlags } from "./vma-change.ts";
 import {
-  VM_DONTCOPY, VM_HUGEPAGE, VM_NOHUGEPAGE, VM_RAND_READ, VM_SEQ_READ, VM_SHARED, VM_WIPEONFORK, type Vma,
+  VM_DONTCOPY, VM_DROPPABLE, VM_HUGEPAGE, VM_NOHUGEPAGE, VM_RAND_READ, VM_SEQ_READ, VM_SHARED, VM_WIPEONFORK, type Vma,
 } from "./vma.ts"; // prettier-ignore
 
 /** Advice that changes what memory the process has. */
@@ -31,7 +31,13 @@ type FlagAdvice =
   | "dofork" | "dontfork" | "hugepage" | "keeponfork" | "mergeable" | "nohugepage" | "normal" | "random" | "sequential"
   | "unmergeable" | "wipeonfork"; // prettier-ignore
 
-export type MadviseAdvice = MemoryAdvice | FlagAdvice | "hwpoison" | "populate_read" | "populate_write" | "soft_offline";
+export type MadviseAdvice =
+  | MemoryAdvice
+  | FlagAdvice
+  | "hwpoison"
+  | "populate_read"
+  | "populate_write"
+  | "soft_offline";
 
 /** madvise(2): 0 or -errno. */
 export function madvise(memory: Memory, mm: Mm, address: number, lengthBytes: number, advice: MadviseAdvice): number {
@@ -69,11 +75,10 @@ export function madvise(memory: Memory, mm: Mm, address: number, lengthBytes: nu
 }
 
 /** madvise_walk_vmas. */
-function walkVmas(
-  mm: Mm, start: number, end: number, visit: (vma: Vma, start: number, end: number) => number,
-): number { // prettier-ignore
+function walkVmas(mm: Mm, start: number, end: number, visit: (vma: Vma, start: number, end: number) => number): number {
+  // prettier-ignore
   let hasHole = false;
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const vma: Vma | undefined = mm.vmas[mm.firstEndingAfter(page)];
     if (vma === undefined) return -ENOMEM;
     if (page < vma.start) {
@@ -91,6 +96,7 @@ function walkVmas(
 
 function changeFlags(memory: Memory, vma: Vma, start: number, end: number, advice: FlagAdvice): number {
   if (advice === "wipeonfork" && (vma.file !== undefined || vma.has(VM_SHARED))) return -EINVAL;
+  if (advice === "keeponfork" && vma.has(VM_DROPPABLE)) return -EINVAL;
   const flags = newFlags(memory, vma, start, end, advice);
   if (flags === vma.flags) return 0;
   const changed = modifyVmaFlags(memory, vma, start, end, flags);

@@ -13,15 +13,32 @@ import { populateRange } from "./gup.ts";
 import { createHugetlbFile, reserveHugetlb } from "./hugetlb.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
+import type { OpenFile } from "./open-file.ts";
 import { createShmem } from "./shmem.ts";
 import { ADDRESS_SPACE_PAGES, PTE_TABLE_PAGES } from "./table-walk.ts";
-import { Unsupported } from "./unsupported.ts";
 import { mergeNewRange, splitVma } from "./vma-change.ts";
 import { linkFile, unlinkFile } from "./vma-file.ts";
 import {
-  VM_ACCOUNT, VM_DONTEXPAND, VM_EXEC, VM_HUGETLB, VM_LOCKED, VM_LOCKONFAULT, VM_MAYEXEC, VM_MAYREAD, VM_MAYSHARE,
-  VM_MAYWRITE, VM_NORESERVE, VM_READ, VM_SHARED, VM_SOFTDIRTY, VM_WRITE, Vma,
-} from "./vma.ts"; // prettier-ignore
+  VM_ACCOUNT,
+  VM_DONTDUMP,
+  VM_DONTEXPAND,
+  VM_DROPPABLE,
+  VM_EXEC,
+  VM_HUGETLB,
+  VM_LOCKED,
+  VM_LOCKONFAULT,
+  VM_MAYEXEC,
+  VM_MAYREAD,
+  VM_MAYSHARE,
+  VM_MAYWRITE,
+  VM_NORESERVE,
+  VM_READ,
+  VM_SHARED,
+  VM_SOFTDIRTY,
+  VM_WIPEONFORK,
+  VM_WRITE,
+  Vma,
+} from "./vma.ts";
 import { zapVmaRange } from "./zap.ts";
 
 export const MAP_SHARED = 0x01;
@@ -45,8 +62,8 @@ export interface MapRequest {
   readonly flags: number;
   /** The file, unless MAP_ANONYMOUS. */
   readonly file?: FileMapping | undefined;
-  /** Stands for struct file: VMAs of different descriptors do not merge. */
-  readonly openFile?: object | undefined;
+  /** struct file: VMAs of different descriptors do not merge. */
+  readonly openFile?: OpenFile | undefined;
   /** The descriptor was opened with O_RDONLY. */
   readonly isReadOnly?: boolean;
   /** First page of the file. */
@@ -80,16 +97,23 @@ export function mmapRegion(memory: Memory, mm: Mm, page: number, pageCount: numb
 function vmaFlags(request: MapRequest, file: FileMapping | undefined, isHugetlb: boolean): number {
   const { prot } = request;
   let flags = (prot & (VM_READ | VM_WRITE | VM_EXEC)) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
-  const type = request.flags & MAP_TYPE;
-  if (type === MAP_DROPPABLE) throw new Unsupported("mmap", "memory that the kernel may drop (MAP_DROPPABLE)");
-  if (type === MAP_SHARED) {
-    flags |= VM_SHARED | VM_MAYSHARE;
-    if (file !== undefined && request.isReadOnly === true) {
+  if ((request.flags & MAP_LOCKED) !== 0) flags |= VM_LOCKED;
+  switch (request.flags & MAP_TYPE) {
+    case MAP_PRIVATE:
+      break;
+    case MAP_SHARED:
+      flags |= VM_SHARED | VM_MAYSHARE;
+      if (file === undefined || request.isReadOnly !== true) break;
       if ((prot & VM_WRITE) !== 0) return -EACCES;
       flags &= ~(VM_MAYWRITE | VM_SHARED);
-    }
-  } else if (type !== MAP_PRIVATE) return -EINVAL;
-  if ((request.flags & MAP_LOCKED) !== 0) flags |= VM_LOCKED;
+      break;
+    case MAP_DROPPABLE:
+      if (file !== undefined || isHugetlb || (flags & VM_LOCKED) !== 0) return -EINVAL;
+      flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
+      break;
+    default:
+      return -EINVAL;
+  }
   if ((request.flags & MAP_NORESERVE) !== 0) flags |= VM_NORESERVE;
   // accountable_mapping: memory that only this process will have.
   if (!isHugetlb && (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) === VM_WRITE) flags |= VM_ACCOUNT;
@@ -105,7 +129,6 @@ function addVma(
   request: MapRequest,
   file: FileMapping | undefined,
 ): number {
-  // prettier-ignore
   const isAnonShared = file === undefined && (flags & VM_SHARED) !== 0;
   const backing = isAnonShared ? createShmem(memory, "/dev/zero", (end - page) * PAGE_BYTES) : file;
   const pgoff = isAnonShared ? 0 : backing === undefined ? page : request.pgoff;
@@ -133,11 +156,11 @@ function addHugetlbVma(
   request: MapRequest,
   file: FileMapping | undefined,
 ): number {
-  // prettier-ignore
   const backing = file ?? createHugetlbFile(memory, "/anon_hugepage", (end - page) * PAGE_BYTES);
   const pgoff = file === undefined ? 0 : request.pgoff;
   const vmFlags = (flags & ~(VM_LOCKED | VM_LOCKONFAULT)) | VM_HUGETLB | VM_DONTEXPAND | VM_SOFTDIRTY;
   const vma = new Vma(mm, page, end, vmFlags, pgoff, backing);
+  vma.openFile = file === undefined ? undefined : request.openFile;
   linkFile(vma);
   const error = reserveHugetlb(memory, vma);
   if (error < 0) {

@@ -8,7 +8,9 @@
 import { FrameAllocator } from "./frame-allocator.ts";
 import { Frames, ZERO } from "./frames.ts";
 import type { KernelCounts, MemoryEvents } from "./kernel-counts.ts";
+import { HugetlbPool } from "./hugetlb-pool.ts";
 import { KsmState } from "./ksm-state.ts";
+import { LruBatches } from "./lru-batches.ts";
 import { MachineStatistics } from "./machine-statistics.ts";
 import { Mm } from "./mm.ts";
 import { PageContents } from "./page-contents.ts";
@@ -48,6 +50,7 @@ export class Memory {
   readonly swap = new SwapDevice();
   readonly ksm = new KsmState();
   readonly pins = new PinState();
+  readonly lruBatches = new LruBatches();
   readonly workingset: Workingset;
   readonly contents: PageContents;
   readonly hasSoftDirty: boolean;
@@ -55,16 +58,14 @@ export class Memory {
   readonly mms = new Map<number, Mm>();
   /** The huge zero folio's head, or 0 until somebody needs it. */
   hugeZeroHead = 0;
-  /** Free huge pages of the hugetlb pool; their frames are taken when they are used. */
-  hugetlbFree: number;
-  hugetlbReserved = 0;
+  readonly hugetlb: HugetlbPool;
 
   constructor(options: MemoryOptions) {
     this.frames = options.frames;
     this.counts = options.counts;
     this.events = options.events;
     this.hasSoftDirty = options.hasSoftDirty;
-    this.hugetlbFree = options.hugetlbPages;
+    this.hugetlb = new HugetlbPool(options.hugetlbPages, options.nodeCount);
     this.workingset = new Workingset(options.nodeCount);
     this.allocator = new FrameAllocator(this.frames, options.nodeCount, RESERVED_FRAMES);
     this.frames.prepare(ZERO_FRAME, 0, ZERO);

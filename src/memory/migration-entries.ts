@@ -10,6 +10,7 @@
 import { HPAGE_PMD_NR, LEVEL_PMD } from "../kernel/index.ts";
 import { isMaybeDmaPinned } from "./folio-references.ts";
 import { DIRTY, MLOCKED, OWNER_2 } from "./frames.ts";
+import { drainMlock } from "./lru-batches.ts";
 import { type Memory, ZERO_FRAME } from "./memory.ts";
 import {
   LEAF_FLAGS, NEXT_FRAME, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_UFFD_WP, PTE_WRITE, PTE_YOUNG, frameOfEntry, presentEntry, tableEntry,
@@ -84,6 +85,7 @@ function takeBatch(
     tables.set(table, index, 0);
     taken.push({ page, table, index, entry, isExclusive, isPmd: false });
     removeRmapPtes(memory, frame, 1, vma, table);
+    if (vma.has(VM_LOCKED)) drainMlock(memory, head);
   }
   return true;
 }
@@ -182,6 +184,7 @@ function returnPte(memory: Memory, vma: Vma, old: TakenEntry, frame: number): vo
   const head = frames.headOf(frame);
   if (frames.isAnon(head)) addAnonRmapPtes(memory, frame, 1, vma, old.table, old.isExclusive);
   else addFileRmapPtes(memory, frame, 1, vma, old.table);
+  if (vma.has(VM_LOCKED)) drainMlock(memory, head);
   tables.set(old.table, old.index, presentEntry(frame, keptFlags(memory, head, old.entry)));
 }
 

@@ -6,6 +6,7 @@
  */
 import { EAGAIN, EFAULT, ENOMEM } from "./errno.ts";
 import { ZERO } from "./frames.ts";
+import { drainLru } from "./lru-batches.ts";
 import { mlockFolio, munlockFolio } from "./lru.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
@@ -14,7 +15,7 @@ import { populateRange } from "./gup.ts";
 import { IGNORE_ALL, pteBatch } from "./pte-batch.ts";
 import { findPmdTable, nextPmd, pmdIndex, pteIndex } from "./table-walk.ts";
 import { modifyVmaFlags } from "./vma-change.ts";
-import { VM_LOCKED, VM_LOCKONFAULT, type Vma } from "./vma.ts";
+import { VM_DROPPABLE, VM_LOCKED, VM_LOCKONFAULT, type Vma } from "./vma.ts";
 
 const VM_LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT;
 
@@ -26,7 +27,6 @@ export function mlockRange(
   pageCount: number,
   { onFault }: { readonly onFault: boolean },
 ): number {
-  // prettier-ignore
   const error = applyLockFlags(memory, mm, start, pageCount, onFault ? VM_LOCKED_MASK : VM_LOCKED);
   if (error < 0) return error;
   const populated = populateRange(memory, mm, start, start + pageCount, true);
@@ -48,7 +48,7 @@ function applyLockFlags(memory: Memory, mm: Mm, start: number, pageCount: number
     if (vma === undefined) return -ENOMEM;
     const stop = Math.min(end, vma.end);
     const flags = (vma.flags & ~VM_LOCKED_MASK) | lockFlags;
-    if (flags === vma.flags || vma.isHugetlb) {
+    if (flags === vma.flags || vma.isHugetlb || vma.has(VM_DROPPABLE)) {
       page = stop;
       continue;
     }
@@ -65,6 +65,7 @@ function applyLockFlags(memory: Memory, mm: Mm, start: number, pageCount: number
 function lockMappedPages(memory: Memory, vma: Vma, start: number, end: number): void {
   const { frames, tables } = memory;
   const change = vma.has(VM_LOCKED) ? mlockFolio : munlockFolio;
+  drainLru(memory);
   for (let page = start, next = 0; page < end; page = next) {
     next = Math.min(end, nextPmd(page));
     const pmdTable = findPmdTable(memory, vma.mm, page);
@@ -75,6 +76,7 @@ function lockMappedPages(memory: Memory, vma: Vma, start: number, end: number): 
       if (frames.kindOf(head) !== ZERO) change(memory, head);
     } else if (isTable(entry)) lockMappedPtes(memory, vma, tableOfEntry(entry), page, next);
   }
+  drainLru(memory);
 }
 
 /** mlock_pte_range. */

@@ -41,7 +41,6 @@ export function tellPmdMoved(
   toTable: number,
   to: Vma,
 ): void {
-  // prettier-ignore
   if (memory.events.ignoresMoves === true || !isNormalPage(memory, entry)) return;
   const head = frameOfEntry(entry);
   memory.events.move(head, 0, HPAGE_PMD_NR, LEVEL_PMD, fromTable, from.id, toTable, to.id, to.mm.id);
@@ -57,7 +56,6 @@ export function tellPtesMoved(
   from: Vma,
   to: Vma,
 ): void {
-  // prettier-ignore
   const { frames, tables, events } = memory;
   if (events.ignoresMoves === true || tables.usedEntries(table) === 0) return;
   const end = index + count;

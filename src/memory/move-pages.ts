@@ -7,6 +7,7 @@
 import { PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import { ENODEV, ENOMEM } from "./errno.ts";
 import { LRU, ZERO } from "./frames.ts";
+import { drainLru } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
 import { migrateFolio } from "./migrate-folio.ts";
 import type { Mm } from "./mm.ts";
@@ -18,6 +19,7 @@ export function movePages(memory: Memory, mm: Mm, startAddress: number, lengthBy
   let there = 0;
   for (let address = startAddress; address < startAddress + lengthBytes; address += PAGE_SIZE_BYTES) {
     if (node >= memory.allocator.nodeCount) return -ENODEV;
+    drainLru(memory);
     const status = movePage(memory, mm, Math.floor(address / PAGE_SIZE_BYTES), node);
     if (status < 0) return status;
     there += status;

@@ -8,13 +8,29 @@
 import type { Memory } from "./memory.ts";
 import { tellPmdMoved, tellPtesMoved, tellVmaChange } from "./move-events.ts";
 import {
-  PTE_SOFT_DIRTY, PTE_UFFD_WP, TYPE_MARKER_UFFD_WP, isNotPresent, isPresent, isSwapEntry, isTable, tableOfEntry, typeOfEntry,
-} from "./page-table.ts"; // prettier-ignore
+  PTE_SOFT_DIRTY,
+  PTE_UFFD_WP,
+  TYPE_MARKER_UFFD_WP,
+  isNotPresent,
+  isPresent,
+  isSwapEntry,
+  isTable,
+  tableOfEntry,
+  typeOfEntry,
+} from "./page-table.ts";
 import { splitPmd } from "./split-pmd.ts";
 import {
-  PMD_TABLE_PAGES, PTE_TABLE_PAGES, findPmdTable, findPudTable, makePmdTable, makePteTable, makePudTable, pmdIndex, pteIndex,
+  PMD_TABLE_PAGES,
+  PTE_TABLE_PAGES,
+  findPmdTable,
+  findPudTable,
+  makePmdTable,
+  makePteTable,
+  makePudTable,
+  pmdIndex,
+  pteIndex,
   pudIndex,
-} from "./table-walk.ts"; // prettier-ignore
+} from "./table-walk.ts";
 import { VM_UFFD_WP, type Vma } from "./vma.ts";
 
 /** Moves the entries of `count` pages from `oldStart` in `from` to `newStart` in `to`. */
@@ -26,7 +42,6 @@ export function movePageTables(
   newStart: number,
   count: number,
 ): void {
-  // prettier-ignore
   const oldEnd = oldStart + count;
   const widened = mayRealign(from, to, oldStart, newStart, count) ? oldStart % PTE_TABLE_PAGES : 0;
   const distance = newStart - oldStart;
@@ -111,7 +126,6 @@ function movePtes(
   page: number,
   extent: number,
 ): void {
-  // prettier-ignore
   const { tables } = memory;
   if (tables.usedEntries(oldTable) === 0) return;
   const oldBase = tables.wordsAt(oldTable) + pteIndex(old);

@@ -13,17 +13,37 @@ import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import { isExclusiveAnon, isPageProtWritable, wantsManualWriteUpgrade } from "./page-protection.ts";
 import {
-  ENTRIES_PER_TABLE, NEXT_FRAME, PTE_DIRTY, PTE_UFFD_WP, PTE_WRITE, PTE_YOUNG, TYPE_MARKER_UFFD_WP, frameOfEntry,
-  isPresent, isSwapEntry, isTable, notPresentEntry, tableOfEntry, typeOfEntry,
-} from "./page-table.ts"; // prettier-ignore
+  ENTRIES_PER_TABLE,
+  NEXT_FRAME,
+  PTE_DIRTY,
+  PTE_UFFD_WP,
+  PTE_WRITE,
+  PTE_YOUNG,
+  TYPE_MARKER_UFFD_WP,
+  frameOfEntry,
+  isPresent,
+  isSwapEntry,
+  isTable,
+  notPresentEntry,
+  tableOfEntry,
+  typeOfEntry,
+} from "./page-table.ts";
 import { populateRange } from "./gup.ts";
 import { IGNORE_YOUNG_DIRTY, flagsOfBatch, pteBatch } from "./pte-batch.ts";
 import { splitPmd } from "./split-pmd.ts";
 import { findPmdTable, makePmdTable, makePteTable, nextPmd, pmdIndex, pteIndex } from "./table-walk.ts";
 import { modifyVmaFlags } from "./vma-change.ts";
 import {
-  VM_ACCOUNT, VM_EXEC, VM_HUGETLB, VM_LOCKED, VM_NORESERVE, VM_READ, VM_SHARED, VM_WRITE, type Vma,
-} from "./vma.ts"; // prettier-ignore
+  VM_ACCOUNT,
+  VM_EXEC,
+  VM_HUGETLB,
+  VM_LOCKED,
+  VM_NORESERVE,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+  type Vma,
+} from "./vma.ts";
 
 const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 
@@ -96,7 +116,6 @@ function changePmd(
   change: ProtectionChange,
   needsMarkers: boolean,
 ): void {
-  // prettier-ignore
   const { tables } = memory;
   const index = pmdIndex(page);
   let entry = tables.get(pmdTable, index);
@@ -146,7 +165,6 @@ function changePtes(
   end: number,
   change: ProtectionChange,
 ): void {
-  // prettier-ignore
   const { tables } = memory;
   const placesMarkers = change.uffdWp === "set" && !vma.isAnonymous;
   if (tables.usedEntries(table) === 0 && !placesMarkers) return;
@@ -199,7 +217,6 @@ function changeBatch(
   n: number,
   change: ProtectionChange,
 ): void {
-  // prettier-ignore
   const { frames, tables } = memory;
   const entry = tables.get(table, index);
   const gathered = flagsOfBatch(memory, table, index, n) & (PTE_YOUNG | PTE_DIRTY);
@@ -207,12 +224,14 @@ function changeBatch(
   const isNormal = frames.kindOf(frameOfEntry(entry)) !== ZERO;
   const mayWrite = change.tryWritable && (changed & (PTE_WRITE | PTE_UFFD_WP)) === 0;
   const isDirtyShared = mayWrite && vma.has(VM_SHARED) && (changed & PTE_DIRTY) !== 0;
+  const at = tables.wordsAt(table) + index;
+  const words = tables.allWords;
   for (let i = 0; i < n; i++) {
     let next = (changed + i * NEXT_FRAME) | 0;
     if (isDirtyShared) next |= PTE_WRITE;
     else if (mayWrite && !vma.has(VM_SHARED) && isNormal && isExclusiveAnon(memory, frameOfEntry(next)))
       next |= PTE_WRITE;
-    tables.set(table, index + i, next);
+    words[at + i] = next;
   }
 }
 

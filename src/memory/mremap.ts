@@ -18,8 +18,15 @@ import { PTE_TABLE_PAGES } from "./table-walk.ts";
 import { mergeNewRange } from "./vma-change.ts";
 import { linkFile } from "./vma-file.ts";
 import {
-  VM_DONTEXPAND, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_MERGEABLE, VM_SHARED, VM_UFFD_WP, Vma,
-} from "./vma.ts"; // prettier-ignore
+  VM_DONTEXPAND,
+  VM_LOCKED,
+  VM_LOCKONFAULT,
+  VM_MAYSHARE,
+  VM_MERGEABLE,
+  VM_SHARED,
+  VM_UFFD_WP,
+  Vma,
+} from "./vma.ts";
 
 export interface RemapOptions {
   /** MREMAP_MAYMOVE | MREMAP_FIXED to this page; absent: the mapping may not move. */
@@ -46,7 +53,6 @@ export function mremapRegion(
   newCount: number,
   { newPage, dontUnmap }: RemapOptions,
 ): number {
-  // prettier-ignore
   const newStart = newPage;
   const request: Remap = { start, oldCount, newCount, newStart, dontUnmap };
   if (newCount === 0) return -EINVAL;
@@ -162,6 +168,11 @@ function moveVma(memory: Memory, vma: Vma, { start, oldCount, newCount, dontUnma
   // The source may have become part of the VMA at the target: it had no pages, and its page offset could change.
   const from = mm.findVma(start) ?? vma;
   movePageTables(memory, from, to, start, newStart, oldCount);
+  if (from.isHugetlb && from !== to) {
+    // clear_vma_resv_huge_pages: the promises go along, those of the pages that stay too.
+    to.hugetlb = from.hugetlb;
+    from.hugetlb = undefined;
+  }
   if (isWatched) to.flags &= ~VM_UFFD_WP;
   if (!dontUnmap) {
     if (oldCount > 0) munmapRange(memory, mm, start, oldCount);

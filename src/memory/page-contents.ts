@@ -9,6 +9,8 @@ import type { Frames } from "./frames.ts";
 /** The content of a page of zeros. */
 export const ZERO_CONTENT = 0;
 
+const WORDS_PER_PAGE = 512;
+
 interface Content {
   readonly fill: number;
   /** Word index in the page (0-511) and its value, ascending. */
@@ -77,6 +79,22 @@ export class PageContents {
   wordAt(content: number, wordIndex: number): bigint {
     const { fill, words } = this.known[content];
     return words.get(wordIndex) ?? fillWord(fill);
+  }
+
+  /** memcmp of two pages: negative, 0 or positive. */
+  compare(a: number, b: number): number {
+    if (a === b) return 0;
+    for (let wordIndex = 0; wordIndex < WORDS_PER_PAGE; wordIndex++) {
+      const left = this.wordAt(a, wordIndex);
+      const right = this.wordAt(b, wordIndex);
+      if (left === right) continue;
+      // Memory is little-endian: the lowest byte that differs decides.
+      for (let shift = 0n; shift < 64n; shift += 8n) {
+        const difference = Number((left >> shift) & 0xffn) - Number((right >> shift) & 0xffn);
+        if (difference !== 0) return difference;
+      }
+    }
+    return 0;
   }
 
   private intern(fill: number, words: ReadonlyMap<number, bigint>): number {

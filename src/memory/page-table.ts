@@ -185,7 +185,16 @@ export class PageTables {
       this.used[table] = 0;
       return;
     }
-    for (let i = 0; i < n; i++) this.set(table, index + i, 0);
+    if (this.used[table] === 0) return;
+    const at = this.wordsAt(table) + index;
+    const { words } = this;
+    let gone = 0;
+    for (let i = at; i < at + n; i++) {
+      if (words[i] === 0) continue;
+      words[i] = 0;
+      gone++;
+    }
+    this.used[table] -= gone;
   }
 
   /** Makes the table a run of 512 leaves, whatever it was. */

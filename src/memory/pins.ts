@@ -21,7 +21,13 @@ const SPLICE_PAGES = 16;
 const RING_BUFFER_LIMIT_BYTES = 2 ** 30;
 
 /** IORING_REGISTER_BUFFERS on a new ring: pins the pages to write, for long. */
-export function registerRingBuffer(memory: Memory, mm: Mm, id: number, startAddress: number, lengthBytes: number): number {
+export function registerRingBuffer(
+  memory: Memory,
+  mm: Mm,
+  id: number,
+  startAddress: number,
+  lengthBytes: number,
+): number {
   const files = memory.pins.of(mm);
   const ring: HoldingFile = { kind: "ring", holders: 1, frames: undefined };
   const before = files.rings.get(id);
@@ -82,7 +88,13 @@ export function unregisterRingBuffer(memory: Memory, mm: Mm, id: number): number
 }
 
 /** PIN_LONGTERM_TEST_START of gup_test, the slow way; one range at a time on the machine. */
-export function startGupTest(memory: Memory, mm: Mm, startAddress: number, lengthBytes: number, write: boolean): number {
+export function startGupTest(
+  memory: Memory,
+  mm: Mm,
+  startAddress: number,
+  lengthBytes: number,
+  write: boolean,
+): number {
   const files = memory.pins.of(mm);
   files.gupTest ??= { kind: "gupTest", holders: 1, frames: [] };
   if (memory.pins.gupTestFrames !== undefined) return -EINVAL;

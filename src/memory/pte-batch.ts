@@ -24,7 +24,6 @@ export function pteBatch(
   limit: number,
   ignored: number,
 ): number {
-  // prettier-ignore
   const { frames, tables } = memory;
   const frame = frameOfEntry(entry);
   const order = frames.order[frame];
@@ -32,9 +31,11 @@ export function pteBatch(
   const most = Math.min(limit, frames.headOf(frame) + 2 ** order - frame);
   if (most === 1 || tables.runOf(table) !== 0) return most;
   const respected = ~ignored;
+  const at = tables.wordsAt(table) + index;
+  const words = tables.allWords;
   let n = 1;
   for (let expected = (entry + NEXT_FRAME) | 0; n < most; n++, expected = (expected + NEXT_FRAME) | 0) {
-    if (((tables.get(table, index + n) ^ expected) & respected) !== 0) break;
+    if (((words[at + n] ^ expected) & respected) !== 0) break;
   }
   return n;
 }
@@ -44,15 +45,10 @@ export function flagsOfBatch(memory: Memory, table: number, index: number, n: nu
   const { tables } = memory;
   let flags = tables.get(table, index);
   if (tables.runOf(table) !== 0) return flags;
-  for (let i = 1; i < n; i++) flags |= tables.get(table, index + i);
+  const at = tables.wordsAt(table) + index;
+  const words = tables.allWords;
+  for (let i = 1; i < n; i++) flags |= words[at + i];
   return flags;
-}
-
-/** Entries from `index` on that are empty, at most `limit`. */
-export function emptyEntries(memory: Memory, table: number, index: number, limit: number): number {
-  let n = 0;
-  while (n < limit && memory.tables.get(table, index + n) === 0) n++;
-  return n;
 }
 
 /** Does the folio of this present entry count as a page (vm_normal_page)? The zero pages do not. */

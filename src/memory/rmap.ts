@@ -13,7 +13,7 @@ import { isMaybeDmaPinned } from "./folio-references.ts";
 import { ANON, OWNER_2, PARTIALLY_MAPPED, SWAPBACKED, SWAPCACHE, UPTODATE } from "./frames.ts";
 import { addToLru, mlockFolio, munlockFolio } from "./lru.ts";
 import type { Memory } from "./memory.ts";
-import { VM_LOCKED, type Vma } from "./vma.ts";
+import { VM_DROPPABLE, VM_LOCKED, type Vma } from "./vma.ts";
 
 /** __folio_set_anon: from now on this is an anonymous folio of that anon_vma, found at `page` of `vma`. */
 export function setAnonRmap(memory: Memory, head: number, anonVma: AnonVma, index: number): void {
@@ -42,7 +42,7 @@ export function addNewAnonRmap(
   const order = frames.order[head];
   const n = 1 << order;
   setAnonRmap(memory, head, exclusive ? anonVma : anonVma.root, vma.indexOf(page));
-  frames.set(head, SWAPBACKED);
+  if (!vma.has(VM_DROPPABLE)) frames.set(head, SWAPBACKED);
   if (order >= HPAGE_PMD_ORDER) {
     if (exclusive) frames.set(head, OWNER_2);
     events.add(head, 0, n, LEVEL_PMD, table, vma.id, vma.mm.id);

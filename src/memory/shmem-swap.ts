@@ -57,7 +57,7 @@ function splitAndSwapOut(memory: Memory, head: number): readonly number[] | unde
   frames.set(head, DIRTY);
   if (splitFolio(memory, head, 0) < 0) return undefined;
   const left: number[] = [];
-  for (let piece = head + 1; piece < end; piece++) {
+  for (let piece = end - 1; piece > head; piece--) {
     if (memory.keys.mappingOf(frames.rmapKey[piece]) === file) left.push(piece);
   }
   return swapOutShmem(memory, head) === undefined ? [head, ...left] : left;
@@ -112,7 +112,7 @@ const XARRAY_CHUNK_ORDER = 6;
 /** shmem_split_large_entry: the entry that holds `slot` falls apart until its part of it has the order. */
 function splitLargeEntry(memory: Memory, slot: number, order: number): void {
   const { shmemOrder } = memory.swap;
-  for (let current = shmemOrder[slot]; current > order; ) {
+  for (let current = shmemOrder[slot]; current > order;) {
     const next = current % XARRAY_CHUNK_ORDER === 0 ? current - 1 : current - (current % XARRAY_CHUNK_ORDER);
     const n = 2 ** current;
     const first = slot - (slot % n);

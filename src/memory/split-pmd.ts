@@ -10,6 +10,7 @@ import { assert } from "./assert.ts";
 import { freeIfUnused } from "./folio-references.ts";
 import { DIRTY, OWNER_2, REFERENCED, ZERO } from "./frames.ts";
 import { type Memory, ZERO_FRAME } from "./memory.ts";
+import { markDirty } from "./page-cache.ts";
 import {
   LEAF_FLAGS,
   PTE_DIRTY,
@@ -61,7 +62,7 @@ function dropFilePmd(memory: Memory, vma: Vma, pmdTable: number, index: number, 
   const { frames } = memory;
   const head = frameOfEntry(entry);
   memory.tables.set(pmdTable, index, 0);
-  if ((entry & PTE_DIRTY) !== 0) frames.set(head, DIRTY);
+  if ((entry & PTE_DIRTY) !== 0 && !frames.has(head, DIRTY)) markDirty(memory, head);
   if ((entry & PTE_YOUNG) !== 0) frames.set(head, REFERENCED);
   removeRmapPmd(memory, head, vma, pmdTable);
   freeIfUnused(memory, head);

@@ -82,9 +82,15 @@ export class SwapClusters {
     let found = isPmd ? NO_SLOT : this.scanList(this.nonfull[order], order, true);
     if (found === NO_SLOT) found = this.scanList(this.free, order, false);
     if (found === NO_SLOT && !isPmd) found = this.scanList(this.frag[order], order, false);
-    for (let other = 1; order === 0 && found === NO_SLOT && other <= HPAGE_PMD_ORDER; other++) {
-      found = this.scanList(this.frag[other], order, true);
-      if (found === NO_SLOT) found = this.scanList(this.nonfull[other], order, true);
+    return found === NO_SLOT && order === 0 ? this.steal() : found;
+  }
+
+  /** A single slot from a cluster of a larger order. */
+  private steal(): number {
+    let found = NO_SLOT;
+    for (let other = 1; found === NO_SLOT && other <= HPAGE_PMD_ORDER; other++) {
+      found = this.scanList(this.frag[other], 0, true);
+      if (found === NO_SLOT) found = this.scanList(this.nonfull[other], 0, true);
     }
     return found;
   }

@@ -10,6 +10,7 @@ import { nodeOfMm } from "./anon-folio.ts";
 import type { FaultAccess, FaultResult } from "./fault-types.ts";
 import { refcount } from "./folio-references.ts";
 import { ANON, KSM, MLOCKED, SWAPCACHE } from "./frames.ts";
+import { drainLru } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
 import {
   NEXT_FRAME, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_UFFD_WP, PTE_WRITE, PTE_YOUNG, SWP_EXCLUSIVE,
@@ -77,12 +78,16 @@ function isRunOfSlots(memory: Memory, table: number, page: number, entry: number
   const { swap } = memory;
   const index = pteIndex(page - (page % n));
   const first = memory.tables.get(table, index);
-  if (offsetOfEntry(first) !== offsetOfEntry(entry) - (page % n) || !areConsecutive(memory, table, index, n)) return false;
+  if (offsetOfEntry(first) !== offsetOfEntry(entry) - (page % n) || !areConsecutive(memory, table, index, n))
+    return false;
   const slot = offsetOfEntry(first);
   for (let i = 0; i < n; i++) {
     if (swap.cache[slot + i] !== 0 || swap.isZero[slot + i] !== swap.isZero[slot]) return false;
   }
-  return (first & (SWP_EXCLUSIVE | PTE_SOFT_DIRTY | PTE_UFFD_WP)) === (entry & (SWP_EXCLUSIVE | PTE_SOFT_DIRTY | PTE_UFFD_WP));
+  return (
+    (first & (SWP_EXCLUSIVE | PTE_SOFT_DIRTY | PTE_UFFD_WP)) ===
+    (entry & (SWP_EXCLUSIVE | PTE_SOFT_DIRTY | PTE_UFFD_WP))
+  );
 }
 
 /** swap_pte_batch: `n` entries that name consecutive slots and agree otherwise. */
@@ -97,10 +102,18 @@ function areConsecutive(memory: Memory, table: number, index: number, n: number)
 
 /** Maps a folio of the swap cache: whole if it is large and the entries of all its pages are there, else the one page. */
 function mapFromSwapCache(
-  memory: Memory, vma: Vma, table: number, page: number, entry: number, frame: number, access: FaultAccess,
-): void { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  table: number,
+  page: number,
+  entry: number,
+  frame: number,
+  access: FaultAccess,
+): void {
+  // prettier-ignore
   const { frames } = memory;
   const head = frames.headOf(frame);
+  if (access === "write" && memory.lruBatches.isNew(head)) drainLru(memory);
   const isKsm = frames.kindOf(head) === KSM;
   const isWhole = isWholeFolioSwapped(memory, vma, table, page, entry, head, frame);
   const n = isWhole ? 2 ** frames.order[head] : 1;
@@ -115,8 +128,15 @@ function mapFromSwapCache(
 }
 
 function isWholeFolioSwapped(
-  memory: Memory, vma: Vma, table: number, page: number, entry: number, head: number, frame: number,
-): boolean { // prettier-ignore
+  memory: Memory,
+  vma: Vma,
+  table: number,
+  page: number,
+  entry: number,
+  head: number,
+  frame: number,
+): boolean {
+  // prettier-ignore
   const n = 2 ** memory.frames.order[head];
   if (n === 1) return false;
   const start = page - (frame - head);

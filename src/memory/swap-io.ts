@@ -4,8 +4,8 @@
  * A folio of zeros is not written: its slots say so in the zeromap, and reading them costs no I/O.
  */
 import { HPAGE_PMD_ORDER } from "../kernel/index.ts";
-import { DIRTY, LRU, SWAPBACKED, UPTODATE } from "./frames.ts";
-import type { FrameKind } from "./frames.ts";
+import { DIRTY, type FrameKind, SWAPBACKED, UPTODATE } from "./frames.ts";
+import { addToLru } from "./lru.ts";
 import type { Memory } from "./memory.ts";
 import { refaultToWorkingset } from "./workingset.ts";
 
@@ -31,8 +31,9 @@ export function readFromSwap(memory: Memory, slot: number, order: number, kind: 
   const { frames, swap, contents, events } = memory;
   const head = memory.allocator.allocate(order, kind, node);
   events.created(head, order, false);
-  frames.set(head, SWAPBACKED | UPTODATE | LRU);
+  frames.set(head, SWAPBACKED | UPTODATE);
   refaultToWorkingset(memory, head, swap.shadows[slot]);
+  addToLru(memory, head);
   for (let i = 0; i < 2 ** order; i++) contents.set(head + i, swap.contents[slot + i]);
   if (swap.isZero[slot] === 0) memory.statistics.count("pswpin", 2 ** order);
   return head;

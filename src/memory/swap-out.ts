@@ -8,6 +8,7 @@
 import { FileMapping } from "./file-mapping.ts";
 import { freeFolio, isMaybeDmaPinned } from "./folio-references.ts";
 import { ACTIVE, DIRTY, MLOCKED, PARTIALLY_MAPPED, RECLAIM, SHMEM, SWAPBACKED, SWAPCACHE } from "./frames.ts";
+import { addToLru } from "./lru.ts";
 import type { Memory } from "./memory.ts";
 import { canSplitFolio, releasePrivate, splitFolio } from "./split-folio.ts";
 import { swapOutShmem } from "./shmem-swap.ts";
@@ -31,8 +32,12 @@ export function reclaimFolios(memory: Memory, heads: readonly number[]): number 
     const pieces: number[] = [];
     const outcome = reclaim(memory, head, pieces);
     left.push(...pieces.toReversed());
-    if (outcome === "gone") reclaimed += pages;
-    else if (outcome === "activate") activate(memory, head);
+    if (outcome === "gone") {
+      reclaimed += pages;
+      continue;
+    }
+    if (outcome === "activate") activate(memory, head);
+    addToLru(memory, head);
   }
   return reclaimed;
 }
@@ -78,11 +83,11 @@ function allocateSwap(memory: Memory, head: number, pieces: number[]): boolean {
   return true;
 }
 
-/** split_folio_to_list: the pages that are still mapped, but for the first. */
+/** split_folio_to_list: the pages that are still mapped, but for the first; the list is taken from its end. */
 function splitIntoPages(memory: Memory, head: number, pieces: number[]): boolean {
   const end = head + 2 ** memory.frames.order[head];
   if (splitFolio(memory, head, 0) < 0) return false;
-  for (let piece = head + 1; piece < end; piece++) if (memory.counts.mapcount(piece) > 0) pieces.push(piece);
+  for (let piece = end - 1; piece > head; piece--) if (memory.counts.mapcount(piece) > 0) pieces.push(piece);
   return true;
 }
 

@@ -5,6 +5,7 @@
  * its last read. Pages read in advance carry PG_readahead (RECLAIM's bit) until somebody finds them.
  */
 import { ANON, RECLAIM } from "./frames.ts";
+import { drainLru } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
 import { isSwapEntry, offsetOfEntry } from "./page-table.ts";
 import { addToSwapCache } from "./swap-cache.ts";
@@ -45,6 +46,7 @@ export function readWithNeighbours(memory: Memory, vma: Vma, page: number, slot:
       const { frame, isNew } = readIntoSwapCache(memory, offsetOfEntry(entry), node);
       if (isNew && at !== page) memory.frames.set(frame, RECLAIM);
     }
+    drainLru(memory);
   }
   return readIntoSwapCache(memory, slot, node).frame;
 }

@@ -25,13 +25,13 @@ export function swapOff(memory: Memory, path: string): number {
   const { swap } = memory;
   if (!swap.isOn || path !== "/dev/ram1") return -EINVAL;
   swap.isWritable = false;
-  for (const file of [...swap.swappedFiles]) {
+  for (const file of swap.swappedFiles) {
     for (let index = 0; index < file.indexLimit; index++) {
       if (file.swapSlotAt(index) >= 0) swapInShmem(memory, file, index, NODE_OF_CALLER);
     }
   }
-  for (const mm of [...swap.swappedMms]) unuseMm(memory, mm);
-  for (const head of [...swap.slotOfFolio.keys()]) if (freeFolioSwap(memory, head)) freeIfUnused(memory, head);
+  for (const mm of swap.swappedMms) unuseMm(memory, mm);
+  for (const head of swap.slotOfFolio.keys()) if (freeFolioSwap(memory, head)) freeIfUnused(memory, head);
   swap.swappedMms.length = 0;
   swap.reset(0);
   return 0;
@@ -40,7 +40,7 @@ export function swapOff(memory: Memory, path: string): number {
 function unuseMm(memory: Memory, mm: Mm): void {
   for (const vma of mm.vmas) {
     if (vma.anonVma === undefined || vma.isHugetlb) continue;
-    for (let page = vma.start; page < vma.end; ) {
+    for (let page = vma.start; page < vma.end;) {
       const end = Math.min(vma.end, nextPmd(page));
       const table = findPteTable(memory, mm, page);
       for (; page < end; page++) {

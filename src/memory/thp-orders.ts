@@ -7,41 +7,14 @@
 import { HPAGE_PMD_ORDER } from "../kernel/index.ts";
 import type { Memory } from "./memory.ts";
 import { shmemAllowableOrders } from "./shmem.ts";
+import { ORDERS_ANON, ORDERS_FILE, highestOrder, isSuitableOrder } from "./suitable-orders.ts";
 import type { ThpSettings, ThpSizeSwitch } from "./thp-settings.ts";
 import { VM_HUGEPAGE, VM_NOHUGEPAGE, type Vma } from "./vma.ts";
 
+export { ORDER_PMD, highestOrder, isSuitableOrder, suitableOrders } from "./suitable-orders.ts";
+
 /** enum tva_type: "forced" is MADV_COLLAPSE, which asks no settings. */
 export type ThpPurpose = "fault" | "smaps" | "khugepaged" | "forced";
-
-/** Orders an anonymous folio may have: 4 pages to one PMD. */
-export const ORDERS_ANON = (2 << HPAGE_PMD_ORDER) - 1 - 0b11;
-/** Orders a page cache folio may have; above a PMD nothing is mapped whole. */
-export const ORDERS_FILE = (2 << HPAGE_PMD_ORDER) - 1 - 0b1;
-export const ORDER_PMD = 1 << HPAGE_PMD_ORDER;
-
-/** The highest order of a mask that is not empty. */
-export function highestOrder(orders: number): number {
-  return 31 - Math.clz32(orders);
-}
-
-/** thp_vma_suitable_order: does the aligned block around `page` lie in the VMA, and is a file's offset aligned with it? */
-export function isSuitableOrder(vma: Vma, page: number, order: number): boolean {
-  const n = 1 << order;
-  if (!vma.isAnonymous && (vma.start - vma.pgoff) % n !== 0) return false;
-  const first = page - (page % n);
-  return first >= vma.start && first + n <= vma.end;
-}
-
-/** thp_vma_suitable_orders: `orders` without those above the largest that suits; smaller blocks lie inside larger ones. */
-export function suitableOrders(vma: Vma, page: number, orders: number): number {
-  let left = orders;
-  while (left !== 0) {
-    const order = highestOrder(left);
-    if (isSuitableOrder(vma, page, order)) return left;
-    left &= ~(1 << order);
-  }
-  return 0;
-}
 
 function isGloballyEnabled(thp: ThpSettings): boolean {
   return thp.enabled !== "never";
@@ -73,14 +46,16 @@ export function allowableOrders(memory: Memory, vma: Vma, purpose: ThpPurpose): 
   let orders = vma.isAnonymous ? ORDERS_ANON : ORDERS_FILE;
   if (vma.isAnonymous && !isForced) orders &= anonOrdersBySettings(memory.thp, vma.has(VM_HUGEPAGE));
   if (orders === 0 || isDisabled(vma)) return 0;
-  if (vma.isHugetlb) return 0;
+  // VM_NO_KHUGEPAGED is not asked for smaps, which shows hugetlb's memory as any file that nobody has open for writing.
+  if (vma.isHugetlb && purpose !== "smaps") return 0;
   if (!isFault) {
     orders = ordersThatFit(vma, orders);
     if (orders === 0) return 0;
   }
   const { file } = vma;
   if (file === undefined) return vma.anonVma === undefined && !isFault && purpose !== "smaps" ? 0 : orders;
-  if (file.fileKind === "shmem") return isFault ? 0 : orders & shmemAllowableOrders(memory, file, { vma, index: vma.pgoff, isForced });
+  if (file.fileKind === "shmem")
+    return isFault ? 0 : orders & shmemAllowableOrders(memory, file, { vma, index: vma.pgoff, isForced });
   return isFault ? 0 : orders & ordersOfReadOnlyFile(memory, vma, isForced);
 }
 

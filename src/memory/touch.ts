@@ -12,8 +12,16 @@ import type { FaultResult } from "./fault-types.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import {
-  PTE_DIRTY, PTE_WRITE, PTE_YOUNG, TAG_MASK, TAG_PRESENT, frameOfEntry, isPresent, isTable, tableOfEntry,
-} from "./page-table.ts"; // prettier-ignore
+  PTE_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  TAG_MASK,
+  TAG_PRESENT,
+  frameOfEntry,
+  isPresent,
+  isTable,
+  tableOfEntry,
+} from "./page-table.ts";
 import { PTE_TABLE_PAGES, findPmdTable, nextPmd, pmdIndex, pteIndex } from "./table-walk.ts";
 import { Unsupported } from "./unsupported.ts";
 import { VM_EXEC, VM_READ, VM_WRITE, type Vma } from "./vma.ts";
@@ -51,14 +59,28 @@ export function touchPages(
 ): FaultResult {
   assert(stepBytes > 0, "an access moves on");
   const store = write === undefined || !memory.contents.isKept ? undefined : wordStore(memory, write);
-  return access({
-    memory, isWrite: write !== undefined, store, stepBytes,
-    end: startAddress + lengthBytes, address: startAddress, faults: 0,
-  }, mm); // prettier-ignore
+  return access(
+    {
+      memory,
+      isWrite: write !== undefined,
+      store,
+      stepBytes,
+      end: startAddress + lengthBytes,
+      address: startAddress,
+      faults: 0,
+    },
+    mm,
+  );
 }
 
 /** memset: every byte from `startAddress` on becomes `byte`. */
-export function fillRange(memory: Memory, mm: Mm, startAddress: number, lengthBytes: number, byte: number): FaultResult {
+export function fillRange(
+  memory: Memory,
+  mm: Mm,
+  startAddress: number,
+  lengthBytes: number,
+  byte: number,
+): FaultResult {
   const end = startAddress + lengthBytes;
   const { contents } = memory;
   const store = (frame: number, address: number): void => {
@@ -68,8 +90,12 @@ export function fillRange(memory: Memory, mm: Mm, startAddress: number, lengthBy
     contents.set(frame, isWhole ? contents.filled(byte) : contents.withFilledBytes(contents.of(frame), from, to, byte));
   };
   const accesses: Omit<Accesses, "end" | "address"> = {
-    memory, isWrite: true, store: contents.isKept ? store : undefined, stepBytes: PAGE_SIZE_BYTES, faults: 0,
-  }; // prettier-ignore
+    memory,
+    isWrite: true,
+    store: contents.isKept ? store : undefined,
+    stepBytes: PAGE_SIZE_BYTES,
+    faults: 0,
+  };
   const firstEnd = startAddress - (startAddress % PAGE_SIZE_BYTES) + PAGE_SIZE_BYTES;
   const head = access({ ...accesses, address: startAddress, end: Math.min(end, startAddress + 1) }, mm);
   return head === "ok" && firstEnd < end ? access({ ...accesses, address: firstEnd, end }, mm) : head;
@@ -93,7 +119,10 @@ function wordStore(memory: Memory, write: (address: number) => bigint): (frame: 
   const { contents } = memory;
   return (frame, address) => {
     if (address % WORD_BYTES !== 0) throw new Unsupported("touch w", "the address is no multiple of 8");
-    contents.set(frame, contents.withWord(contents.of(frame), (address % PAGE_SIZE_BYTES) / WORD_BYTES, write(address)));
+    contents.set(
+      frame,
+      contents.withWord(contents.of(frame), (address % PAGE_SIZE_BYTES) / WORD_BYTES, write(address)),
+    );
   };
 }
 
@@ -176,8 +205,13 @@ function accessPtes(accesses: Accesses, vma: Vma, table: number, limit: number):
 
 /** A table that is one run needs one look: passes it over if the accesses change nothing or all of it alike. */
 function passRun(
-  accesses: Accesses, table: number, limit: number, mask: number, wanted: number, made: number,
-): boolean { // prettier-ignore
+  accesses: Accesses,
+  table: number,
+  limit: number,
+  mask: number,
+  wanted: number,
+  made: number,
+): boolean {
   const { memory, stepBytes } = accesses;
   const run = memory.tables.runOf(table);
   if (run === 0 || (run & mask) !== wanted) return false;

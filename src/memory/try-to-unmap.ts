@@ -7,9 +7,20 @@
  */
 import { HPAGE_PMD_ORDER, LEVEL_PMD } from "../kernel/index.ts";
 import { DIRTY, OWNER_2, SWAPBACKED } from "./frames.ts";
+import { drainMlock } from "./lru-batches.ts";
 import { mlockFolio } from "./lru.ts";
 import type { Memory } from "./memory.ts";
-import { PTE_DIRTY, PTE_SOFT_DIRTY, PTE_UFFD_WP, SWP_EXCLUSIVE, TYPE_SWAP, frameOfEntry, notPresentEntry } from "./page-table.ts";
+import {
+  PTE_DIRTY,
+  PTE_SOFT_DIRTY,
+  PTE_UFFD_WP,
+  PTE_YOUNG,
+  SWP_EXCLUSIVE,
+  TYPE_SWAP,
+  frameOfEntry,
+  notPresentEntry,
+} from "./page-table.ts";
+import { flagsOfBatch } from "./pte-batch.ts";
 import { type FolioMapping, candidateVmas, mappingsInVma } from "./rmap-walk.ts";
 import { removeRmapPmd, removeRmapPtes, tryShareAnonRmap } from "./rmap.ts";
 import { splitPmd } from "./split-pmd.ts";
@@ -17,7 +28,7 @@ import { swapSlotOf } from "./swap-cache.ts";
 import { duplicateSwapEntry, putSwapEntries, rememberSwappedMm } from "./swap.ts";
 import { pmdIndex, pteIndex } from "./table-walk.ts";
 import { unmapFileFolio } from "./unmap-file-folio.ts";
-import { VM_LOCKED, type Vma } from "./vma.ts";
+import { VM_DROPPABLE, VM_LOCKED, type Vma } from "./vma.ts";
 
 /** Unmaps the folio as far as it may be; ask its mapcount whether that was all. The folio is not freed. */
 export function tryToUnmap(memory: Memory, head: number): void {
@@ -81,31 +92,39 @@ function swapOutBatch(memory: Memory, head: number, { vma, page, table, pageCoun
     const kept = entry & (PTE_SOFT_DIRTY | PTE_UFFD_WP);
     tables.set(table, index, notPresentEntry(TYPE_SWAP, slot, kept | (isExclusive ? SWP_EXCLUSIVE : 0)));
     removeRmapPtes(memory, frame, 1, vma, table);
+    if (vma.has(VM_LOCKED)) drainMlock(memory, head);
   }
   return true;
 }
 
-/** May a lazily freed folio be dropped? If it was written since, it is swap-backed again. */
-function mayDiscard(memory: Memory, head: number, isEntryDirty: boolean): boolean {
+/** May a lazily freed folio be dropped? If it was written since, it is swap-backed again, but for droppable memory. */
+function mayDiscard(memory: Memory, head: number, vma: Vma, isEntryDirty: boolean): boolean {
   const { frames } = memory;
   if (isEntryDirty) frames.set(head, DIRTY);
-  if (!frames.has(head, DIRTY)) return frames.extraReferences(head) === 0;
+  if (!frames.has(head, DIRTY) || vma.has(VM_DROPPABLE)) return frames.extraReferences(head) === 0;
   frames.set(head, SWAPBACKED);
   return false;
 }
 
-/** A large folio that is mapped whole goes at once, else page after page. */
+/**
+ * A large folio that is mapped whole goes at once, else page after page. What was cleared at once and must stay comes back
+ * with the accessed and dirty bits of all of its entries in each.
+ */
 function discardBatch(memory: Memory, head: number, { vma, page, table, pageCount }: FolioMapping): boolean {
   const { frames, tables } = memory;
   const step = pageCount === 2 ** frames.order[head] ? pageCount : 1;
   for (let i = 0; i < pageCount; i += step) {
     const index = pteIndex(page + i);
-    let flags = 0;
-    for (let j = 0; j < step; j++) flags |= tables.get(table, index + j);
-    if (!mayDiscard(memory, head, (flags & PTE_DIRTY) !== 0)) return false;
-    const frame = frameOfEntry(tables.get(table, index));
+    const entry = tables.get(table, index);
+    const flags = flagsOfBatch(memory, table, index, step) & (PTE_DIRTY | PTE_YOUNG);
+    if (!mayDiscard(memory, head, vma, (flags & PTE_DIRTY) !== 0)) {
+      const softDirty = (flags & PTE_DIRTY) !== 0 && memory.hasSoftDirty ? PTE_SOFT_DIRTY : 0;
+      if (step > 1) tables.setBatch(table, index, step, entry | flags | softDirty);
+      return false;
+    }
     tables.clearBatch(table, index, step);
-    removeRmapPtes(memory, frame, step, vma, table);
+    removeRmapPtes(memory, frameOfEntry(entry), step, vma, table);
+    if (vma.has(VM_LOCKED)) drainMlock(memory, head);
   }
   return true;
 }
@@ -113,7 +132,7 @@ function discardBatch(memory: Memory, head: number, { vma, page, table, pageCoun
 /** unmap_huge_pmd_locked. */
 function discardPmd(memory: Memory, head: number, { vma, page, table }: FolioMapping): boolean {
   const entry = memory.tables.get(table, pmdIndex(page));
-  if (!mayDiscard(memory, head, (entry & PTE_DIRTY) !== 0)) return false;
+  if (!mayDiscard(memory, head, vma, (entry & PTE_DIRTY) !== 0)) return false;
   memory.tables.set(table, pmdIndex(page), 0);
   removeRmapPmd(memory, head, vma, table);
   return true;

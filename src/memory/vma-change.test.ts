@@ -44,7 +44,10 @@ test("two VMAs with anon_vmas of their own stay apart, and what lies between joi
   write(memory, mm, 0);
   write(memory, mm, 32);
   map(memory, mm, 16, 16);
-  expect(ranges(mm)).toEqual([[0, 32], [32, 48]]); // prettier-ignore
+  expect(ranges(mm)).toEqual([
+    [0, 32],
+    [32, 48],
+  ]);
 });
 
 test("a VMA that fork cloned takes nothing in that has no anon_vma", () => {
@@ -56,7 +59,10 @@ test("a VMA that fork cloned takes nothing in that has no anon_vma", () => {
   map(memory, parent, 16, 16);
   map(memory, child, 16, 16);
   expect(ranges(parent)).toEqual([[0, 32]]);
-  expect(ranges(child)).toEqual([[0, 16], [16, 32]]); // prettier-ignore
+  expect(ranges(child)).toEqual([
+    [0, 16],
+    [16, 32],
+  ]);
 });
 
 test("mprotect splits a VMA and joins it again", () => {
@@ -65,9 +71,17 @@ test("mprotect splits a VMA and joins it again", () => {
   map(memory, mm, 0, 64);
   write(memory, mm, 20);
   mprotectRange(memory, mm, BASE + 16, 16, VM_READ);
-  expect(ranges(mm)).toEqual([[0, 16], [16, 32], [32, 64]]); // prettier-ignore
+  expect(ranges(mm)).toEqual([
+    [0, 16],
+    [16, 32],
+    [32, 64],
+  ]);
   mprotectRange(memory, mm, BASE + 16, 8, BOTH);
-  expect(ranges(mm)).toEqual([[0, 24], [24, 32], [32, 64]]); // prettier-ignore
+  expect(ranges(mm)).toEqual([
+    [0, 24],
+    [24, 32],
+    [32, 64],
+  ]);
   mprotectRange(memory, mm, BASE + 24, 8, BOTH);
   expect(ranges(mm)).toEqual([[0, 64]]);
   expect(isPresent(pteOf(memory, mm, BASE + 20))).toBe(true);
@@ -97,9 +111,16 @@ test("an unfaulted VMA fits its new neighbours after mremap, a faulted one only 
   write(memory, mm, 20);
   mremapRegion(memory, mm, BASE + 16, 16, 16, { newPage: BASE + 200, dontUnmap: false });
   map(memory, mm, 184, 16);
-  expect(ranges(mm)).toEqual([[0, 16], [184, 200], [200, 216]]); // prettier-ignore
+  expect(ranges(mm)).toEqual([
+    [0, 16],
+    [184, 200],
+    [200, 216],
+  ]);
   mremapRegion(memory, mm, BASE + 200, 16, 16, { newPage: BASE + 16, dontUnmap: false });
-  expect(ranges(mm)).toEqual([[0, 32], [184, 200]]); // prettier-ignore
+  expect(ranges(mm)).toEqual([
+    [0, 32],
+    [184, 200],
+  ]);
 });
 
 test("memory that may be written is accounted, and mprotect to read-only gives that back only before the first page", () => {
@@ -115,7 +136,11 @@ test("memory that may be written is accounted, and mprotect to read-only gives t
   mprotectRange(memory, mm, BASE, 16, VM_READ);
   expect(isAccounted()).toBe(true);
   map(memory, mm, 4, 4, VM_READ, MAP_FIXED);
-  expect(ranges(mm)).toEqual([[0, 4], [4, 8], [8, 16]]); // prettier-ignore
+  expect(ranges(mm)).toEqual([
+    [0, 4],
+    [4, 8],
+    [8, 16],
+  ]);
   munmapRange(memory, mm, BASE, 16);
   expect(mm.vmas).toEqual([]);
 });

@@ -13,6 +13,7 @@ import type { FileMapping } from "./file-mapping.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import { tellVmaChange } from "./move-events.ts";
+import type { OpenFile } from "./open-file.ts";
 import { splitPmdAtEdge } from "./split-pmd.ts";
 import { PTE_TABLE_PAGES } from "./table-walk.ts";
 import { linkFile, unlinkFile } from "./vma-file.ts";
@@ -25,7 +26,7 @@ interface MergeRange {
   readonly pgoff: number;
   readonly flags: number;
   readonly file: FileMapping | undefined;
-  readonly openFile: object | undefined;
+  readonly openFile: OpenFile | undefined;
   readonly anonVma: AnonVma | undefined;
   /** The VMA whose part this range is, if it exists already. */
   readonly middle?: Vma | undefined;
@@ -42,6 +43,7 @@ export function splitVma(memory: Memory, vma: Vma, page: number): number {
   const isNewBelow = page - start < end - page;
   const added = new Vma(mm, isNewBelow ? start : page, isNewBelow ? page : end, vma.flags, vma.pgoff, vma.file);
   added.openFile = vma.openFile;
+  added.hugetlb = vma.hugetlb;
   added.swapReadahead = vma.swapReadahead;
   if (isNewBelow) {
     vma.pgoff += page - start;
@@ -148,14 +150,20 @@ export function mergeWithNeighbours(
   end: number,
   flags: number,
 ): Vma | undefined {
-  // prettier-ignore
   const isLeftSide = start === vma.start;
   const isRightSide = end === vma.end;
   if ((flags & VM_DONTEXPAND) !== 0 || (!isLeftSide && !isRightSide)) return undefined;
   const { mm, file, openFile, anonVma } = vma;
   const range: MergeRange = {
-    start, end, pgoff: vma.pgoff + start - vma.start, flags, file, openFile, anonVma, middle: vma,
-  }; // prettier-ignore
+    start,
+    end,
+    pgoff: vma.pgoff + start - vma.start,
+    flags,
+    file,
+    openFile,
+    anonVma,
+    middle: vma,
+  };
   const at = mm.firstEndingAfter(vma.start);
   const before = isLeftSide && at > 0 ? mm.vmas[at - 1] : undefined;
   const behind: Vma | undefined = isRightSide ? mm.vmas[at + 1] : undefined;
@@ -244,7 +252,6 @@ export function changeVmaFlags(
   end: number,
   change: (vma: Vma) => number,
 ): { readonly error: number; readonly hasHole: boolean } {
-  // prettier-ignore
   let hasHole = false;
   for (let page = start; page < end;) {
     const vma: Vma | undefined = mm.vmas[mm.firstEndingAfter(page)];

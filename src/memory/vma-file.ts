@@ -3,7 +3,8 @@
  */
 import type { FileMapping } from "./file-mapping.ts";
 import type { Memory } from "./memory.ts";
-import { releaseFile } from "./page-cache.ts";
+import { closeHugetlbVma } from "./hugetlb.ts";
+import { releaseFile } from "./inode.ts";
 import type { Vma } from "./vma.ts";
 
 /** vma_link_file, get_file: a new VMA maps its file. */
@@ -12,12 +13,15 @@ export function linkFile(vma: Vma): void {
   if (file === undefined) return;
   file.vmas.add(vma);
   file.holders++;
+  vma.openFile?.hold();
 }
 
 /** unlink_file_vma, fput: the VMA is gone. Tells whether it had a file, whose inode may have died with it. */
 export function unlinkFile(memory: Memory, vma: Vma): void {
   const file: FileMapping | undefined = vma.file;
   if (file === undefined) return;
+  if (vma.isHugetlb) closeHugetlbVma(memory, vma);
   file.vmas.delete(vma);
+  vma.openFile?.release();
   releaseFile(memory, file);
 }

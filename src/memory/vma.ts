@@ -8,6 +8,7 @@
 import type { AnonVma } from "./anon-vma.ts";
 import type { FileMapping } from "./file-mapping.ts";
 import type { Mm } from "./mm.ts";
+import type { OpenFile } from "./open-file.ts";
 
 export const VM_READ = 1 << 0;
 export const VM_WRITE = 1 << 1;
@@ -30,23 +31,40 @@ export const VM_ACCOUNT = 1 << 20;
 export const VM_NORESERVE = 1 << 21;
 export const VM_HUGETLB = 1 << 22;
 export const VM_WIPEONFORK = 1 << 25;
+export const VM_DONTDUMP = 1 << 26;
 export const VM_SOFTDIRTY = 1 << 27;
+/** Bit 40 in the kernel and the last that VmFlags prints; kept where the model has no flag. */
+export const VM_DROPPABLE = 1 << 28;
 export const VM_HUGEPAGE = 1 << 29;
 export const VM_NOHUGEPAGE = 1 << 30;
 /** Bit 31: the flags of a VMA are an int32 and may be negative. */
 export const VM_MERGEABLE = 1 << 31;
 
 /** Mnemonics by bit, as VmFlags prints them. */
-export const VM_FLAG_NAMES = [
+const VM_FLAG_NAMES = [
   "rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd", "um", "pf", "gu", "uw", "lo", "io", "sr",
-  "rr", "dc", "de", "lf", "ac", "nr", "ht", "sf", "ar", "wf", "dd", "sd", "mm", "hg", "nh", "mg",
+  "rr", "dc", "de", "lf", "ac", "nr", "ht", "sf", "ar", "wf", "dd", "sd", "", "hg", "nh", "mg",
 ] as const; // prettier-ignore
+
+/** The VMA's flags as VmFlags prints them, in that order. */
+export function vmFlagNames(flags: number): string[] {
+  const names = VM_FLAG_NAMES.filter((name, bit) => name !== "" && ((flags >>> bit) & 1) === 1);
+  return (flags & VM_DROPPABLE) === 0 ? names : [...names, "dp"];
+}
 
 /** The last read of swap for a VMA: at which page, how many pages wide, and how many of them were used since. */
 export interface SwapReadahead {
   readonly page: number;
   readonly window: number;
   readonly hits: number;
+}
+
+/** What hugetlb remembers of a private VMA. */
+export interface HugetlbVmaState {
+  /** Huge pages of the reservation that were used, by file index; undefined: the VMA owns none (a child's). */
+  readonly used: Set<number> | undefined;
+  /** HPAGE_RESV_UNMAPPED: the owner needed the pages that this VMA shared; touching it kills. */
+  hasLostPages: boolean;
 }
 
 let nextVmaId = 1;
@@ -62,9 +80,11 @@ export class Vma {
   /** Offset of the first page in the file, or in the anon_vma's index space. */
   pgoff: number;
   file: FileMapping | undefined;
-  /** Stands for struct file: two descriptors of one file do not let their VMAs merge. */
-  openFile: object | undefined;
+  /** struct file: two descriptors of one file do not let their VMAs merge. */
+  openFile: OpenFile | undefined;
   anonVma: AnonVma | undefined;
+  /** What hugetlb remembers of the VMA (vm_private_data). */
+  hugetlb: HugetlbVmaState | undefined;
   /** swap_readahead_info (swap-in.ts): where swap was last read for this VMA. */
   swapReadahead: SwapReadahead | undefined;
   /** Every anon_vma whose folios this VMA may map. */

@@ -26,17 +26,20 @@ function processWith(memory: Memory, order: number, count: number): Mm {
 const deferred = (memory: Memory, order: number): number => memory.statistics.mthp.splitDeferred[order];
 const partial = (memory: Memory, order: number): number => memory.statistics.mthp.nrAnonPartiallyMapped[order];
 
-test.each([4, 9])("a page unmapped from a folio queues it once, and freeing takes it off (kernel-facts 9.3, order %i)", (order) => {
-  const memory = createTestMachine("page");
-  const mm = processWith(memory, order, 1 << order);
-  munmapRange(memory, mm, BASE, 1);
-  expect([deferred(memory, order), partial(memory, order)]).toEqual([1, 1]);
-  munmapRange(memory, mm, BASE + 1, 1);
-  expect([deferred(memory, order), partial(memory, order)]).toEqual([1, 1]);
-  munmapRange(memory, mm, BASE, 1 << order);
-  expect([deferred(memory, order), partial(memory, order)]).toEqual([1, 0]);
-  expect(memory.statistics.mthp.nrAnon[order]).toBe(0);
-});
+test.each([4, 9])(
+  "a page unmapped from a folio queues it once, and freeing takes it off (kernel-facts 9.3, order %i)",
+  (order) => {
+    const memory = createTestMachine("page");
+    const mm = processWith(memory, order, 1 << order);
+    munmapRange(memory, mm, BASE, 1);
+    expect([deferred(memory, order), partial(memory, order)]).toEqual([1, 1]);
+    munmapRange(memory, mm, BASE + 1, 1);
+    expect([deferred(memory, order), partial(memory, order)]).toEqual([1, 1]);
+    munmapRange(memory, mm, BASE, 1 << order);
+    expect([deferred(memory, order), partial(memory, order)]).toEqual([1, 0]);
+    expect(memory.statistics.mthp.nrAnon[order]).toBe(0);
+  },
+);
 
 test("one munmap over a folio in two VMAs queues it between the batches, in one VMA it does not (kernel-facts 2.11)", () => {
   const memory = createTestMachine("page");

@@ -8,14 +8,32 @@
 import { HPAGE_PMD_NR, LEVEL_PTE } from "../kernel/index.ts";
 import type { FileMapping } from "./file-mapping.ts";
 import { freeIfUnused } from "./folio-references.ts";
-import { ANON, DIRTY, KIND_MASK, ZERO } from "./frames.ts";
+import { ANON, KIND_MASK, ZERO } from "./frames.ts";
 import { zapHugetlb } from "./hugetlb.ts";
 import { markAccessed } from "./lru.ts";
 import type { Memory } from "./memory.ts";
+import { markDirty } from "./page-cache.ts";
 import {
-  ENTRIES_PER_TABLE, type PageTables, PTE_DIRTY, PTE_UFFD_WP, PTE_YOUNG, TYPE_HWPOISON, TYPE_MARKER_GUARD, TYPE_MARKER_POISONED,
-  TYPE_MARKER_UFFD_WP, TYPE_SWAP, frameOfEntry, isPresent, isSwapEntry, isTable, nextSwapEntry, notPresentEntry, offsetOfEntry, tableOfEntry, typeOfEntry,
-} from "./page-table.ts"; // prettier-ignore
+  ENTRIES_PER_TABLE,
+  type PageTables,
+  PTE_DIRTY,
+  PTE_UFFD_WP,
+  PTE_YOUNG,
+  TYPE_HWPOISON,
+  TYPE_MARKER_GUARD,
+  TYPE_MARKER_POISONED,
+  TYPE_MARKER_UFFD_WP,
+  TYPE_SWAP,
+  frameOfEntry,
+  isPresent,
+  isSwapEntry,
+  isTable,
+  nextSwapEntry,
+  notPresentEntry,
+  offsetOfEntry,
+  tableOfEntry,
+  typeOfEntry,
+} from "./page-table.ts";
 import { IGNORE_ALL, flagsOfBatch, pteBatch } from "./pte-batch.ts";
 import { removeRmapPmd, removeRmapPtes } from "./rmap.ts";
 import { splitPmd } from "./split-pmd.ts";
@@ -49,7 +67,7 @@ export function zapVmaRange(memory: Memory, vma: Vma, start: number, end: number
   const { evenCows = true, dropMarkers = false } = options;
   const leavesMarkers = vma.has(VM_UFFD_WP) && !vma.isAnonymous && !dropMarkers;
   const zap: Zap = { memory, vma, evenCows, dropMarkers, leavesMarkers };
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const pmdTable = findPmdTable(memory, vma.mm, page);
     const pmdEnd = Math.min(end, page - (page % PMD_TABLE_PAGES) + PMD_TABLE_PAGES);
     if (pmdTable === 0) {
@@ -65,8 +83,12 @@ export function zapVmaRange(memory: Memory, vma: Vma, start: number, end: number
 
 /** unmap_mapping_pages: clears the entries of pages [firstIndex, endIndex) of a file, of all that map it. */
 export function unmapFileRange(
-  memory: Memory, mapping: FileMapping, firstIndex: number, endIndex: number, evenCows: boolean,
-): void { // prettier-ignore
+  memory: Memory,
+  mapping: FileMapping,
+  firstIndex: number,
+  endIndex: number,
+  evenCows: boolean,
+): void {
   const vmas = [...mapping.vmas].sort((a, b) => a.pgoff - b.pgoff || a.id - b.id);
   for (const vma of vmas) {
     const start = Math.max(vma.start, vma.start + firstIndex - vma.pgoff);
@@ -82,7 +104,7 @@ function zapPmd(zap: Zap, pmdTable: number, page: number, end: number): void {
   let entry = tables.get(pmdTable, index);
   if (isPresent(entry)) {
     if (end - page === HPAGE_PMD_NR) {
-      zapHugePmd(memory, vma, pmdTable, index, entry);
+      zapHugePmd(zap, pmdTable, index, entry);
       return;
     }
     splitPmd(memory, vma, page);
@@ -92,7 +114,8 @@ function zapPmd(zap: Zap, pmdTable: number, page: number, end: number): void {
 }
 
 /** zap_huge_pmd. The dirty bit of a file's PMD is not looked at. */
-function zapHugePmd(memory: Memory, vma: Vma, pmdTable: number, index: number, entry: number): void {
+function zapHugePmd(zap: Zap, pmdTable: number, index: number, entry: number): void {
+  const { memory, vma } = zap;
   const { frames } = memory;
   const head = frameOfEntry(entry);
   memory.tables.set(pmdTable, index, 0);
@@ -117,7 +140,8 @@ function zapPtes(zap: Zap, table: number, first: number, last: number): void {
 }
 
 /** A table that is a run: empty at once, then one batch per folio. */
-function zapRun({ memory, vma }: Zap, table: number, run: number): void {
+function zapRun(zap: Zap, table: number, run: number): void {
+  const { memory, vma } = zap;
   const { frames } = memory;
   memory.tables.clearBatch(table, 0, ENTRIES_PER_TABLE);
   const first = frameOfEntry(run);
@@ -182,7 +206,7 @@ function zapPresent(zap: Zap, table: number, index: number, n: number, entry: nu
 }
 
 function passBitsToFile(memory: Memory, vma: Vma, head: number, flags: number): void {
-  if ((flags & PTE_DIRTY) !== 0) memory.frames.set(head, DIRTY);
+  if ((flags & PTE_DIRTY) !== 0) markDirty(memory, head);
   if ((flags & PTE_YOUNG) !== 0 && hasRecency(vma)) markAccessed(memory, head);
 }
 

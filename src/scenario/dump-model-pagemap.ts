@@ -10,6 +10,7 @@ import {
   type Vma,
   ZERO,
   VM_SOFTDIRTY,
+  findPmdTable,
   frameOfEntry,
   hasEntryFlag,
   isNotPresent,
@@ -63,9 +64,12 @@ export function readPagemap(machine: CountedMachine, vma: Vma): PagemapColumns {
   for (let page = vma.start; page < vma.end;) {
     const pmd = pmdEntryOf(memory, vma.mm, page);
     const end = Math.min(vma.end, page - pteIndex(page) + 512);
+    // An entry of hugetlb is huge even if it is empty.
+    const isHugeHole = vma.isHugetlb && pmd === 0 && findPmdTable(memory, vma.mm, page) !== 0;
     for (let at = page; at < end; at++) {
       const row = at - vma.start;
       columns.bits[row] = always;
+      if (isHugeHole) columns.isHuge[row] = 1;
       if (isTable(pmd)) readPte(machine, columns, row, memory.tables.get(tableOfEntry(pmd), pteIndex(at)));
       else if (isPresent(pmd)) readPmd(machine, columns, row, pmd, pteIndex(at));
       else if (isNotPresent(pmd)) readNotPresent(columns, row, pmd);

@@ -11,7 +11,6 @@ import {
   KSM,
   type Memory,
   SHMEM,
-  VM_FLAG_NAMES,
   VM_LOCKED,
   VM_MAYSHARE,
   VM_SHARED,
@@ -31,6 +30,7 @@ import {
   refcount,
   tableOfEntry,
   thpEligible,
+  vmFlagNames,
   typeOfEntry,
   TYPE_HWPOISON,
   TYPE_MIGRATION,
@@ -59,7 +59,7 @@ export function dumpVma(machine: CountedMachine, vma: Vma, policy: string): VmaD
       ...smaps.lines(),
       THPeligible: thpEligible(memory, vma) ? 1 : 0,
     },
-    vmflags: VM_FLAG_NAMES.filter((_, bit) => ((vma.flags >>> bit) & 1) === 1),
+    vmflags: vmFlagNames(vma.flags),
     numa_maps: numa.line(policy, vma.file === undefined ? undefined : name, vma.isHugetlb),
   };
 }

@@ -8,6 +8,8 @@ import {
   EINVAL,
   ENOENT,
   type FileMapping,
+  type Memory,
+  OpenFile,
   Unsupported,
   createHugetlbFile,
   createShmem,
@@ -41,7 +43,7 @@ export function runFileCommand(run: ModelRun, process: ModelProcess, command: Fi
   switch (command.kind) {
     case "close":
       process.files.delete(command.descriptor);
-      releaseFile(memory, mapping);
+      closeFile(memory, file);
       return 0;
     case "fsync":
       return fsyncFile(memory, mapping);
@@ -58,8 +60,20 @@ export function runFileCommand(run: ModelRun, process: ModelProcess, command: Fi
         ? -EBADF
         : pwriteFile(memory, mapping, command.offsetBytes, command.lengthBytes, command.chunkBytes, process.mm);
     case "pread":
-      return preadFile(memory, mapping, command.offsetBytes, command.lengthBytes, process.mm);
+      return preadFile(memory, mapping, command.offsetBytes, command.lengthBytes, process.mm, file.readahead);
   }
+}
+
+/** A descriptor is gone: its process closed it, or exited. */
+export function closeFile(memory: Memory, file: OpenFile): void {
+  file.release();
+  releaseFile(memory, file.mapping);
+}
+
+/** One descriptor more: open, or fork. */
+export function holdFile(file: OpenFile): void {
+  file.hold();
+  file.mapping.holders++;
 }
 
 function install(
@@ -70,9 +84,10 @@ function install(
   isReadOnly: boolean,
 ): void {
   const before = process.files.get(descriptor);
-  mapping.holders++;
-  process.files.set(descriptor, { mapping, isReadOnly });
-  if (before !== undefined) releaseFile(run.machine.memory, before.mapping);
+  const file = new OpenFile(mapping, isReadOnly);
+  holdFile(file);
+  process.files.set(descriptor, file);
+  if (before !== undefined) closeFile(run.machine.memory, before);
 }
 
 function open(run: ModelRun, process: ModelProcess, command: Extract<FileCommand, { kind: "open" }>): number {

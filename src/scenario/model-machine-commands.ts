@@ -15,28 +15,38 @@ import {
   forkMm,
   inheritPins,
   ksmScan,
-  releaseFile,
   splitRange,
   swapOff,
   swapOn,
 } from "../memory/index.ts";
 import type { MachineCommand } from "./command.ts";
+import { closeFile, holdFile } from "./model-file-commands.ts";
 import type { ModelProcess } from "./model-process.ts";
 import type { ModelRun } from "./model-run.ts";
 
-/** Starts a process with an empty test window. */
+/** The lab learns a process's mm id from a large folio that it faults in there: new pages before it reach the LRU list. */
+function probeMmId(memory: Memory): void {
+  memory.lruBatches.forgetAdded();
+}
+
+/**
+ * Starts a process with an empty test window. The lab's program then faults a large folio in it, outside of the window, to
+ * learn its mm id: that works the LRU batches off.
+ */
 export function spawnProcess(run: ModelRun, name: string): string {
   const process = run.table.add(name, run.machine.memory.createMm(name));
+  probeMmId(run.machine.memory);
   return `pid ${process.pid} mm_id ${process.mmId}`;
 }
 
-/** fork(2): the address space, and every open file. */
+/** fork(2): the address space, and every open file. The LRU batches are worked off as by spawnProcess. */
 export function forkProcess(run: ModelRun, parent: ModelProcess, name: string): string {
   const { memory } = run.machine;
   const mm = forkMm(memory, parent.mm, name);
   inheritPins(memory, parent.mm, mm);
   const child = run.table.add(name, mm, parent);
-  for (const { mapping } of child.files.values()) mapping.holders++;
+  for (const file of child.files.values()) holdFile(file);
+  probeMmId(memory);
   return `pid ${child.pid} mm_id ${child.mmId}`;
 }
 
@@ -45,7 +55,7 @@ export function exitProcess(run: ModelRun, process: ModelProcess): void {
   const { memory } = run.machine;
   exitMm(memory, process.mm);
   closeAllPins(memory, process.mm);
-  for (const { mapping } of process.files.values()) releaseFile(memory, mapping);
+  for (const file of process.files.values()) closeFile(memory, file);
   process.files.clear();
   process.alive = false;
 }

@@ -3,13 +3,7 @@
  *
  * Dead processes stay in the table: the owner slot of a folio may still carry the id of an address space that is gone.
  */
-import type { FileMapping, Mm } from "../memory/index.ts";
-
-/** An open file. */
-export interface OpenFile {
-  readonly mapping: FileMapping;
-  readonly isReadOnly: boolean;
-}
+import type { Mm, OpenFile } from "../memory/index.ts";
 
 export class ModelProcess {
   readonly name: string;

@@ -1,6 +1,7 @@
 /**
  * A scenario on the model, under any number of schemes.
  */
+import { drainLru } from "../memory/index.ts";
 import { FolioLabels } from "./dump-model-pagemap.ts";
 import type { Scenario, ScenarioCommand } from "./command.ts";
 import { type CountedMachine, createCountedMachine } from "./counted-machine.ts";
@@ -69,6 +70,7 @@ function dumpAt(
   commands: readonly string[],
 ): { readonly step: RecordedStep; readonly view: ScenarioView } {
   const { machine, table } = run;
+  drainLru(machine.memory);
   const chosen = table.processes.filter(
     ({ alive, name }) => alive && (command.processes.length === 0 || command.processes.includes(name)),
   );

@@ -113,14 +113,7 @@ async function boot(batch: readonly NamedScenario[], kernel: KernelCounting): Pr
     const paths = writeBatch(batch, folder);
     const seconds = BOOT_SECONDS + SCENARIO_SECONDS * batch.length;
     const output = join(folder, "out");
-    const complaint = await run(lab.path, [
-      "--kernel",
-      kernel,
-      "--timeout",
-      seconds.toString(),
-      output,
-      ...paths,
-    ]);
+    const complaint = await run(lab.path, ["--kernel", kernel, "--timeout", seconds.toString(), output, ...paths]);
     const answers = new Map<string, LabAnswer>();
     for (const [index, { name }] of batch.entries()) {
       const answer = readAnswer(join(output, kernel, fileName(index, "b")));
@@ -176,7 +169,11 @@ function readAnswer(path: string): LabAnswer | undefined {
   if (!text.includes("\nscenario_ms ")) return { kind: "rejected", reason: "the driver did not come to the end" };
   const json = withSignedCounters(readFileSync(`${path}.json`, "utf8"));
   const record = readRecord(JSON.parse(json));
-  if (record.steps.some(({ dump }) => `F${FOLIOS_MAX}` in dump.folios || JSON.stringify(dump).includes(`..F${FOLIOS_MAX}"`))) {
+  if (
+    record.steps.some(
+      ({ dump }) => `F${FOLIOS_MAX}` in dump.folios || JSON.stringify(dump).includes(`..F${FOLIOS_MAX}"`),
+    )
+  ) {
     return { kind: "rejected", reason: `there are ${FOLIOS_MAX} folios or more, which no dump can tell apart` };
   }
   return { kind: "record", record, json };

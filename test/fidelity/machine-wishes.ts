@@ -107,7 +107,7 @@ export function split(machine: SymbolicMachine, wish: Wish): void {
 }
 
 export function ksmscan(machine: SymbolicMachine, wish: Wish): void {
-  machine.say("ksmscan", choose([3, 4], wish));
+  if (machine.hasMergeable()) machine.say("ksmscan", choose([3, 4], wish));
 }
 
 /** move_pages() is called for every page: a few. */
@@ -155,7 +155,8 @@ export function start(machine: SymbolicMachine, choice: number, profile: Profile
   const hasPmd = profile === "thp" || choose([true, false], at(0));
   const isPlain = profile === "small" || profile === "files" || profile === "hugetlb";
   if (hasPmd && !isPlain) machine.say("thp", "2048kB", "madvise");
-  if (!isPlain) for (let turn = 1; turn <= (profile === "mthp" ? 2 : choice % 2); turn++) anonSetting(machine, at(turn), profile);
+  if (!isPlain)
+    for (let turn = 1; turn <= (profile === "mthp" ? 2 : choice % 2); turn++) anonSetting(machine, at(turn), profile);
   const shmemTurns = profile === "shmem" ? 1 + (choice % 2) : profile === "small" ? 0 : choice % 3 === 1 ? 1 : 0;
   for (let turn = 1; turn <= shmemTurns; turn++) shmemSetting(machine, at(10 + turn));
 }

@@ -94,6 +94,7 @@ export function mapAt(
       isGuard: false,
       isWriteProtected: false,
       isForked: true,
+      isMergeable: false,
     });
   }
   return mapping;
@@ -110,10 +111,10 @@ export function mapAnon(machine: SymbolicMachine, wish: Wish, profile: ProfileNa
   const extra = choose(EXTRA_FLAGS, wish, 5);
   // Populated and locked memory is written to by the kernel.
   if ((extra === ",pop" || extra === ",locked") && !machine.mayTouch(pages)) return;
-  const memory = isPrivate ? "anon" : "shared";
-  const kind = isPrivate ? (choose([0, 1], wish, 6) === 1 && wish.from === 0 ? "droppable" : "priv") : "shared";
   // Locked memory cannot be droppable.
-  const flags = `anon,${kind === "droppable" && extra === ",locked" ? "priv" : kind}${extra}`;
+  const isDroppable = isPrivate && extra === "" && wish.from === 0;
+  const memory = isDroppable ? "droppable" : isPrivate ? "anon" : "shared";
+  const flags = `anon,${isDroppable ? "droppable" : isPrivate ? "priv" : "shared"}${extra}`;
   const mapping = mapAt(machine, process, firstPage, { memory, pages, protection, flags, isPrivate });
   if (mapping === undefined) return;
   if (HINTED.has(profile) && choose([1, 1, 1, 0], wish, 7) === 1) {

@@ -26,6 +26,8 @@ export interface RandomScenarioOptions {
   readonly index: number;
   /** About so many operations. */
   readonly operations: number;
+  /** Take turns; all of them if not given. */
+  readonly profiles?: readonly ProfileName[];
 }
 
 type Renderer = (machine: SymbolicMachine, wish: Wish, profile: ProfileName) => void;
@@ -48,7 +50,7 @@ const RENDERERS: Readonly<Record<WishKind, Renderer>> = {
   cold: touches.advising("cold"),
   pageout: touches.advising("pageout"),
   guard: touches.guard,
-  mergeable: touches.advising("mergeable"),
+  mergeable: touches.mergeable,
   mlock: touches.mlock,
   munlock: touches.munlock,
   memfd: files.memfd,
@@ -110,8 +112,9 @@ export function renderPlan(plan: Plan, fileTag: string): string {
 }
 
 /** The scenario of a seed and a number. */
-export function randomScenario({ seed, index, operations }: RandomScenarioOptions): RandomScenario {
-  const profile = PROFILE_NAMES[index % PROFILE_NAMES.length];
+export function randomScenario(options: RandomScenarioOptions): RandomScenario {
+  const { seed, index, operations, profiles = PROFILE_NAMES } = options;
+  const profile = profiles[index % profiles.length];
   const name = `${profile}_${seed}_${index}`;
   // Neighbouring seeds and numbers must not give the same scenario.
   const mixed = Math.imul(seed, 0x85ebca6b) ^ Math.imul(index + 1, 0xc2b2ae35);

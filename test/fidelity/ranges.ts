@@ -1,7 +1,7 @@
 /**
  * Which process, which mapping and which pages a wish is about.
  */
-import { type Area, HUGETLB_PAGES, type SymbolicMachine, SymbolicProcess } from "./symbolic-machine.ts";
+import { type Area, HUGETLB_PAGES, type SymbolicMachine, type SymbolicProcess } from "./symbolic-machine.ts";
 import { SHARES, type Wish } from "./wishes.ts";
 
 /** Pages of a process. */
@@ -56,11 +56,7 @@ export function cutRange(area: Area, { grain, from, length }: Wish): { firstPage
 }
 
 /** Process, mapping and pages of a wish, whatever state they are in. */
-export function pickRange(
-  machine: SymbolicMachine,
-  wish: Wish,
-  fits?: (area: Area) => boolean,
-): PageRange | undefined {
+export function pickRange(machine: SymbolicMachine, wish: Wish, fits?: (area: Area) => boolean): PageRange | undefined {
   const process = pickProcess(machine, wish);
   if (process === undefined) return undefined;
   const area = pickArea(process, wish, fits);

@@ -34,7 +34,7 @@ export interface MadeFile {
 export interface Mapping {
   readonly name: string;
   readonly start: number;
-  readonly memory: "anon" | "shared" | "file" | "hugetlb";
+  readonly memory: "anon" | "droppable" | "shared" | "file" | "hugetlb";
   readonly isPrivate: boolean;
   readonly file?: MadeFile;
 }
@@ -48,6 +48,8 @@ export interface PageState {
   readonly isGuard: boolean;
   readonly isWriteProtected: boolean;
   readonly isForked: boolean;
+  /** KSM may look at it. */
+  readonly isMergeable: boolean;
 }
 
 /** Consecutive pages of one mapping. */
@@ -188,6 +190,11 @@ export class SymbolicMachine {
     }
     this.processes.splice(this.processes.indexOf(process), 1);
     this.say(process.name, "exit");
+  }
+
+  /** Without anything to look at ksmd sleeps, and a scan would never come to its end. */
+  hasMergeable(): boolean {
+    return this.processes.some(({ pages }) => [...pages.values()].some(({ isMergeable }) => isMergeable));
   }
 
   private mayHaveOneMore(): boolean {

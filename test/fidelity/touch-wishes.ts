@@ -89,6 +89,7 @@ export function advise(machine: SymbolicMachine, wish: Wish): void {
     return;
   }
   adviseRange(machine, range, advice);
+  if (advice === "unmergeable") process.change(firstPage, pageCount, { isMergeable: false });
   // Refused for ranges of files, or with a hole: then the pages are forked after all, and nobody counts on them.
   if (advice === "dontfork" || advice === "wipeonfork") process.change(firstPage, pageCount, { isForked: false });
 }
@@ -100,6 +101,14 @@ function populate(machine: SymbolicMachine, range: PageRange, advice: string): v
     advice === "populate_read" ? process.isReadable(page) : process.isWritable(page),
   );
   if (run !== undefined && machine.mayTouch(run.pageCount)) adviseRange(machine, run, advice);
+}
+
+/** Pages for KSM; it takes those of private memory alone. */
+export function mergeable(machine: SymbolicMachine, wish: Wish): void {
+  const range = pickRange(machine, wish, ({ mapping }) => mapping.memory === "anon");
+  if (range === undefined) return;
+  range.process.change(range.firstPage, range.pageCount, { isMergeable: true });
+  adviseRange(machine, range, "mergeable");
 }
 
 /** Whole large pages of private memory, or what does not fit and is refused. */

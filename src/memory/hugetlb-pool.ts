@@ -1,0 +1,87 @@
+/**
+ * The hugetlb pool: huge pages set aside, and how many of them are promised (struct hstate, mm/hugetlb.c).
+ *
+ * A page that nobody promised may be taken only while more are free than promised. Free pages keep the flags with which they
+ * came back, and the last that came is the first to go. They have frames of the model only while they are in use.
+ */
+import { HPAGE_PMD_ORDER } from "../kernel/index.ts";
+import { DIRTY, type FrameKind, REFERENCED, UPTODATE } from "./frames.ts";
+import type { Memory } from "./memory.ts";
+
+/** Flags that survive in the pool. */
+const KEPT_FLAGS = DIRTY | REFERENCED;
+
+export class HugetlbPool {
+  /** resv_huge_pages: promised to mappings that have not used them yet. */
+  reserved = 0;
+  /** HPG_restore_reserve: folios whose end gives a promise back. */
+  readonly restoring = new Set<number>();
+  /** The flags of each free page, by node; the last is taken first. */
+  private readonly freeOfNode: number[][];
+
+  constructor(pageCount: number, nodeCount: number) {
+    this.freeOfNode = Array.from({ length: nodeCount }, () => []);
+    for (let page = 0; page < pageCount; page++) this.freeOfNode[page % nodeCount].push(0);
+  }
+
+  /** free_huge_pages. */
+  get free(): number {
+    return this.freeOfNode.reduce((sum, pages) => sum + pages.length, 0);
+  }
+
+  /** available_huge_pages: free and not promised. */
+  get available(): number {
+    return this.free - this.reserved;
+  }
+
+  /** hugetlb_acct_memory: promises `n` more, or takes promises back. False, and nothing done, if there are too few. */
+  reserve(n: number): boolean {
+    if (n > 0 && n > this.available) return false;
+    this.reserved += n;
+    return true;
+  }
+
+  /** Takes a page of the node: its flags, or -1. */
+  take(node: number): number {
+    return this.freeOfNode[node].pop() ?? -1;
+  }
+
+  /** Puts a page back. */
+  put(node: number, flags: number): void {
+    this.freeOfNode[node].push(flags & KEPT_FLAGS);
+  }
+}
+
+/** Where a huge page is looked for: `node` first, then the others unless it must be that one. */
+export interface HugetlbPlace {
+  readonly node: number;
+  readonly isBound: boolean;
+}
+
+/**
+ * dequeue_hugetlb_folio: a folio of the pool, or -1. `isPromised`: a promise is used up with it, else only a page that
+ * nobody was promised may be taken.
+ */
+export function takeHugetlbFolio(memory: Memory, kind: FrameKind, place: HugetlbPlace, isPromised: boolean): number {
+  const { allocator, frames, hugetlb } = memory;
+  if (!isPromised && hugetlb.available <= 0) return -1;
+  const nodes = [place.node];
+  if (!place.isBound) for (let other = 0; other < allocator.nodeCount; other++) if (other !== place.node) nodes.push(other);
+  for (const node of nodes) {
+    const flags = hugetlb.take(node);
+    if (flags < 0) continue;
+    const head = allocator.allocate(HPAGE_PMD_ORDER, kind, node);
+    memory.events.created(head, HPAGE_PMD_ORDER, true);
+    frames.set(head, flags | UPTODATE);
+    if (isPromised) hugetlb.reserved--;
+    return head;
+  }
+  return -1;
+}
+
+/** free_huge_folio: the page goes back to the pool; the frames are freed by the caller. */
+export function returnToHugetlbPool(memory: Memory, head: number): void {
+  const { allocator, frames, hugetlb } = memory;
+  if (hugetlb.restoring.delete(head)) hugetlb.reserved++;
+  hugetlb.put(allocator.nodeOf(head), frames.state[head]);
+}
