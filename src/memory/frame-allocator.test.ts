@@ -1,7 +1,7 @@
 /**
  * The allocator against the rules of any allocator: blocks are aligned, never overlap, and come back whole.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { FrameAllocator, OutOfMemory } from "./frame-allocator.ts";
 import { ANON, Frames } from "./frames.ts";

@@ -34,9 +34,13 @@ export class HugetlbPool {
     return this.free - this.reserved;
   }
 
-  /** hugetlb_acct_memory: promises `n` more, or takes promises back. False, and nothing done, if there are too few. */
-  reserve(n: number): boolean {
+  /**
+   * hugetlb_acct_memory: promises `n` more, or takes promises back. False, and nothing done, if there are too few, or too few
+   * on the node to which the process is bound (-1: none).
+   */
+  reserve(n: number, boundNode = -1): boolean {
     if (n > 0 && n > this.available) return false;
+    if (boundNode >= 0 && n > this.freeOfNode[boundNode].length) return false;
     this.reserved += n;
     return true;
   }

@@ -50,7 +50,7 @@ export function reserveHugetlb(memory: Memory, vma: Vma): number {
     const missing: number[] = [];
     const isShared = vma.has(VM_MAYSHARE);
     for (let index = first; index < end; index++) if (!isShared || !file.reserved.has(index)) missing.push(index);
-    if (!memory.hugetlb.reserve(missing.length)) return -ENOMEM;
+    if (!memory.hugetlb.reserve(missing.length, vma.mm.boundNode)) return -ENOMEM;
     if (isShared) for (const index of missing) file.reserved.add(index);
     else vma.hugetlb = { used: new Set(), hasLostPages: false };
   }
@@ -174,7 +174,8 @@ function writeProtected(memory: Memory, vma: Vma, page: number, pmdTable: number
   if (copy < 0) {
     if (!fromOwner) return "sigbus";
     unmapFromChildren(memory, vma, page, old);
-    return isOwn() ? reuse() : "sigbus";
+    if (!isOwn()) throw new Unsupported("touch", "the pool is empty and the child has moved its mapping: the kernel tries for ever");
+    return reuse();
   }
   memory.contents.copy(old, copy, HPAGE_PMD_NR);
   makeAnon(memory, vma, copy, page);
@@ -230,9 +231,10 @@ export function copyHugetlbAtFork(memory: Memory, source: Vma, vma: Vma): void {
   const { frames, tables } = memory;
   for (let page = source.start; page < source.end; page += HPAGE_PMD_NR) {
     const from = findPmdTable(memory, source.mm, page);
-    const entry = from === 0 ? 0 : tables.get(from, pmdIndex(page));
-    if (!isPresent(entry)) continue;
+    if (from === 0) continue;
     const to = makePmdTable(memory, vma.mm, page);
+    const entry = tables.get(from, pmdIndex(page));
+    if (!isPresent(entry)) continue;
     const head = frameOfEntry(entry);
     if (frames.has(head, OWNER_2) && frames.isAnon(head) && source.mm.hasPinned && isMaybeDmaPinned(memory, head)) {
       const copy = allocateFor(memory, vma, page, HUGETLB_ANON, false);

@@ -1,22 +1,26 @@
 /**
- * MADV_WILLNEED: pages on swap are read into the swap cache, one by one, and wait there for a fault (madvise_willneed).
+ * MADV_WILLNEED: pages on swap are read into the swap cache, one by one, and wait there for a fault; of a disk's file a
+ * window is read ahead (madvise_willneed).
  */
 import { nodeOfMm } from "./anon-folio.ts";
 import type { FileMapping } from "./file-mapping.ts";
 import { drainLru } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
 import { isSwapEntry, offsetOfEntry } from "./page-table.ts";
+import { readaheadByAdvice } from "./readahead.ts";
 import { readIntoSwapCache } from "./swap-readahead.ts";
 import { findPteTable, nextPmd, pteIndex } from "./table-walk.ts";
-import { Unsupported } from "./unsupported.ts";
 import type { Vma } from "./vma.ts";
 
 /** For pages [start, end) of one VMA: 0. */
 export function readAhead(memory: Memory, vma: Vma, start: number, end: number): number {
-  if (vma.file === undefined) readSwapEntries(memory, vma, start, end);
-  else if (vma.file.fileKind === "shmem") readSwappedFilePages(memory, vma, vma.file, start, end);
-  else if (vma.file.fileKind === "disk")
-    throw new Unsupported("madvise willneed", "the readahead that it starts on a disk's file");
+  const { file } = vma;
+  if (file?.fileKind === "disk") {
+    readaheadByAdvice(memory, file, vma.indexOf(start), end - start, nodeOfMm(vma.mm));
+    return 0;
+  }
+  if (file === undefined) readSwapEntries(memory, vma, start, end);
+  else if (file.fileKind === "shmem") readSwappedFilePages(memory, vma, file, start, end);
   drainLru(memory);
   return 0;
 }

@@ -75,9 +75,8 @@ export function mmapRegion(memory: Memory, mm: Mm, page: number, pageCount: numb
   const file = (request.flags & MAP_ANONYMOUS) === 0 ? request.file : undefined;
   const isHugetlb = file === undefined ? (request.flags & MAP_HUGETLB) !== 0 : file.fileKind === "hugetlb";
   if (pageCount === 0) return -EINVAL;
-  const isRounded = isHugetlb && file === undefined;
-  const count = isRounded ? Math.ceil(pageCount / PTE_TABLE_PAGES) * PTE_TABLE_PAGES : pageCount;
-  if (isHugetlb && (count % PTE_TABLE_PAGES !== 0 || page % PTE_TABLE_PAGES !== 0)) return -EINVAL;
+  const count = isHugetlb ? Math.ceil(pageCount / PTE_TABLE_PAGES) * PTE_TABLE_PAGES : pageCount;
+  if (isHugetlb && page % PTE_TABLE_PAGES !== 0) return -EINVAL;
   const end = page + count;
   if ((request.flags & MAP_FIXED) === 0 && mm.vmasIn(page, end).length > 0) return -EEXIST;
   const flags = vmaFlags(request, file, isHugetlb);

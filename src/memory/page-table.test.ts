@@ -1,7 +1,7 @@
 /**
  * Page tables against plain arrays of 512 numbers: whether a table is a run or spread out is nobody's business but its own.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   LEAF_FLAGS,

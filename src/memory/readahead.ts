@@ -12,7 +12,7 @@ import { RECLAIM } from "./frames.ts";
 import type { Memory } from "./memory.ts";
 import { ReadaheadState } from "./open-file.ts";
 import { MAX_PAGECACHE_ORDER, createCacheFolio, isRangeFree } from "./page-cache.ts";
-import { VM_HUGEPAGE, VM_RAND_READ, VM_SEQ_READ, type Vma } from "./vma.ts";
+import { VM_EXEC, VM_HUGEPAGE, VM_RAND_READ, VM_SEQ_READ, type Vma } from "./vma.ts";
 
 /** read_ahead_kb of the disk, in pages. */
 const READAHEAD_PAGES = 32;
@@ -116,6 +116,12 @@ export function readaheadForFault(reader: Reader, vma: Vma, index: number): bool
     state.asyncSize = PAGES_PER_CHUNK;
     state.order = HPAGE_PMD_ORDER;
     state.start = index - (index % PAGES_PER_CHUNK);
+  } else if (vma.has(VM_EXEC)) {
+    // Text is jumped about in: no marks, and nothing behind the VMA or before the page.
+    state.start = index;
+    state.size = Math.min(index + READAHEAD_PAGES, vma.indexOf(vma.end)) - index;
+    state.asyncSize = 0;
+    state.order = 0;
   } else {
     state.start = Math.max(0, index - READAHEAD_PAGES / 2);
     state.size = READAHEAD_PAGES;

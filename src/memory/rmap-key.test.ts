@@ -1,7 +1,7 @@
 /**
  * Keys against pairs of (mapping, index): what goes in comes out, and nothing stays behind.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Mapping, RmapKeys } from "./rmap-key.ts";
 

@@ -27,9 +27,9 @@ export function candidateVmas(memory: Memory, head: number): { readonly vma: Vma
   for (const item of mapping.items) {
     for (const vma of item.anonVma?.vmas ?? []) {
       const index = vma.indexOf(item.page);
-      const key = `${vma.id} ${item.page}`;
-      if (item.page < vma.start || item.page >= vma.end || seen.has(key)) continue;
-      seen.add(key);
+      const place = `${vma.id} ${item.page}`;
+      if (item.page < vma.start || item.page >= vma.end || seen.has(place)) continue;
+      seen.add(place);
       found.push({ vma, index });
     }
   }

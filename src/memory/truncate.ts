@@ -19,6 +19,7 @@ import { ZERO_CONTENT } from "./page-contents.ts";
 import { shmemGetFolio } from "./shmem.ts";
 import { splitFolioAround } from "./split-folio.ts";
 import { freeSwapEntries } from "./swap.ts";
+import { unmapFileFolio } from "./unmap-file-folio.ts";
 import { unmapFileRange } from "./zap.ts";
 
 /** New folios of a file that nobody faults lie on the node of the one processor. */
@@ -33,7 +34,10 @@ export function ftruncateFile(memory: Memory, file: FileMapping, sizeBytes: numb
   if (file.fileKind === "hugetlb") return truncateHugetlbFile(memory, file, sizeBytes);
   const oldSize = file.sizeBytes;
   file.sizeBytes = sizeBytes;
-  if (sizeBytes > oldSize) return 0;
+  if (sizeBytes > oldSize) {
+    if (file.fileKind === "disk") zeroTail(memory, file, oldSize);
+    return 0;
+  }
   const holeBegin = Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
   if (file.fileKind === "disk") zeroTail(memory, file, sizeBytes);
   if (oldSize > holeBegin * PAGE_SIZE_BYTES || file.fileKind === "disk") unmapFileRange(memory, file, holeBegin, FAR, true);
@@ -70,7 +74,9 @@ export function fallocateFile(
     const error = allocateShmem(memory, file, offsetBytes, endBytes);
     if (error < 0) return error;
   }
-  file.sizeBytes = Math.max(file.sizeBytes, endBytes);
+  const oldSize = file.sizeBytes;
+  file.sizeBytes = Math.max(oldSize, endBytes);
+  if (file.fileKind === "disk" && endBytes > oldSize) zeroPartialBlocks(memory, file, oldSize, endBytes, LOCAL_NODE);
   return 0;
 }
 
@@ -186,7 +192,7 @@ function truncatePartialFolio(memory: Memory, file: FileMapping, head: number, s
   }
   zeroBytes(memory, file, head, from, to);
   if (frames.order[head] === 0) return true;
-  if (splitFolioAround(memory, head, head + Math.floor(from / PAGE_SIZE_BYTES)) === 0) {
+  if (splitOrUnmap(memory, file, head, head + Math.floor(from / PAGE_SIZE_BYTES))) {
     if (to < size) splitAtEnd(memory, file, head + Math.floor(to / PAGE_SIZE_BYTES));
     return true;
   }
@@ -199,7 +205,14 @@ function truncatePartialFolio(memory: Memory, file: FileMapping, head: number, s
 function splitAtEnd(memory: Memory, file: FileMapping, frame: number): void {
   const { frames, keys } = memory;
   const head = frames.headOf(frame);
-  if (frames.order[head] > 0 && keys.mappingOf(frames.rmapKey[head]) === file) splitFolioAround(memory, head, frame);
+  if (frames.order[head] > 0 && keys.mappingOf(frames.rmapKey[head]) === file) splitOrUnmap(memory, file, head, frame);
+}
+
+/** try_folio_split_or_unmap: who cannot split a disk's folio unmaps it, so that nobody reaches behind the end of the file. */
+function splitOrUnmap(memory: Memory, file: FileMapping, head: number, frame: number): boolean {
+  if (splitFolioAround(memory, head, frame) === 0) return true;
+  if (file.fileKind === "disk") unmapFileFolio(memory, head);
+  return false;
 }
 
 /** folio_zero_range, folio_invalidate: bytes of the folio are zeros, whole pages among them no longer dirty. */

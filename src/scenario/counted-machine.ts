@@ -5,7 +5,15 @@
  * counter first and then to the others, each of which may look into the page tables and at the reference counts.
  */
 import type { Level } from "../kernel/index.ts";
-import { Frames, KSM, type KernelCounts, Memory, type MemoryEvents, cacheReferences, mappingsOf } from "../memory/index.ts";
+import {
+  Frames,
+  KSM,
+  type KernelCounts,
+  Memory,
+  type MemoryEvents,
+  cacheReferences,
+  mappingsOf,
+} from "../memory/index.ts";
 import {
   type Counter,
   type CounterContext,
@@ -17,6 +25,7 @@ import {
   SCHEMES,
   type Scheme,
 } from "../schemes/index.ts";
+import { EntryLedger } from "./entry-ledger.ts";
 
 /** How the kernel is built. */
 export type KernelConfig = "page" | "nopage";
@@ -34,6 +43,8 @@ export interface CountedMachine {
   /** The scheme that the kernel is built with; its counter decides. */
   readonly kernel: { readonly scheme: Scheme; readonly counter: Counter & RawCounts };
   readonly studied: readonly StudiedScheme[];
+  /** Kept when schemes are studied. */
+  readonly ledger: EntryLedger | undefined;
 }
 
 export interface MachineOptions {
@@ -61,13 +72,14 @@ export function createCountedMachine(options: MachineOptions): CountedMachine {
   const kernelScheme = schemeOfKernel(options.config);
   const counter = kernelScheme.createCounter(context);
   if (!hasRawCounts(counter)) throw new Error(`scheme ${kernelScheme.id} does not show the kernel's words`);
-  const views = viewsOf(connection);
+  const ledger = new EntryLedger();
+  const views = viewsOf(connection, ledger);
   const studied = (options.schemes ?? []).map((scheme): StudiedScheme => {
     const meter = new Meter();
     const isKsm = (folio: number): boolean => frames.kindOf(folio) === KSM;
     return { scheme, meter, counter: scheme.createCounter({ ...context, ...views, isKsm, meter }) };
   });
-  const events = studied.length === 0 ? new OneListener(counter) : new ManyListeners(counter, studied);
+  const events = studied.length === 0 ? new OneListener(counter) : new ManyListeners(counter, studied, ledger);
   const memory = new Memory({
     frames,
     counts: kernelCountsOf(counter),
@@ -77,7 +89,13 @@ export function createCountedMachine(options: MachineOptions): CountedMachine {
     hugetlbPages: options.hugetlbPages ?? 8,
   });
   connection.memory = memory;
-  return { memory, config: options.config, kernel: { scheme: kernelScheme, counter }, studied };
+  return {
+    memory,
+    config: options.config,
+    kernel: { scheme: kernelScheme, counter },
+    studied,
+    ledger: studied.length === 0 ? undefined : ledger,
+  };
 }
 
 function schemeOfKernel(config: KernelConfig): Scheme {
@@ -101,42 +119,39 @@ function kernelCountsOf(counter: Counter & RawCounts): KernelCounts {
   };
 }
 
-function viewsOf(connection: { memory?: Memory }): { pageTables: PageTableView; references: ReferenceView } {
+function viewsOf(
+  connection: { memory?: Memory },
+  ledger: EntryLedger,
+): { pageTables: PageTableView; references: ReferenceView } {
   const machine = (): Memory => {
     if (connection.memory === undefined) throw new Error("a counter looked at a machine that is not built yet");
     return connection.memory;
   };
-  return { pageTables: new ModelPageTables(machine), references: new ModelReferences(machine) };
+  return { pageTables: new ModelPageTables(machine, ledger), references: new ModelReferences(machine) };
 }
 
-/** The rmap walk over the model's own page tables. */
+/** Entries by the ledger, between two events; the walk over the model's own page tables, at rest. */
 class ModelPageTables implements PageTableView {
   private readonly machine: () => Memory;
+  private readonly ledger: EntryLedger;
 
-  constructor(machine: () => Memory) {
+  constructor(machine: () => Memory, ledger: EntryLedger) {
     this.machine = machine;
+    this.ledger = ledger;
   }
 
   entriesOfVma(folio: number, vma: number): number {
-    return this.count(folio, (found) => found.vma.id === vma);
+    return this.ledger.entriesOfVma(folio, vma);
   }
 
   entriesOfTable(folio: number, vma: number, table: number): number {
-    return this.count(folio, (found) => found.vma.id === vma && found.table === table);
+    return this.ledger.entriesOfTable(folio, vma, table);
   }
 
   walk(folio: number, visit: RmapVisitor): void {
     for (const { first, pageCount, level, table, vma } of mappingsOf(this.machine(), folio)) {
       if (!visit(first, pageCount, level, table, vma.id, vma.mm.id)) return;
     }
-  }
-
-  private count(folio: number, isCounted: (found: ReturnType<typeof mappingsOf>[number]) => boolean): number {
-    let entries = 0;
-    for (const found of mappingsOf(this.machine(), folio)) {
-      if (isCounted(found)) entries += found.level === 0 ? found.pageCount : 1;
-    }
-    return entries;
   }
 }
 
@@ -197,13 +212,16 @@ class OneListener implements MemoryEvents {
 /** The kernel's counter and everybody who listens. */
 class ManyListeners implements MemoryEvents {
   private readonly counters: readonly Counter[];
+  private readonly ledger: EntryLedger;
 
-  constructor(kernel: Counter, studied: readonly StudiedScheme[]) {
+  constructor(kernel: Counter, studied: readonly StudiedScheme[], ledger: EntryLedger) {
+    this.ledger = ledger;
     this.counters = [kernel, ...studied.map(({ counter }) => counter)];
   }
 
   add(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
     for (const counter of this.counters) counter.add(folio, first, pageCount, level, table, vma, mm);
+    this.ledger.add(folio, pageCount, level, table, vma);
   }
 
   dup(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
@@ -211,9 +229,11 @@ class ManyListeners implements MemoryEvents {
       if (counter.dup === undefined) counter.add(folio, first, pageCount, level, table, vma, mm);
       else counter.dup(folio, first, pageCount, level, table, vma, mm);
     }
+    this.ledger.add(folio, pageCount, level, table, vma);
   }
 
   remove(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
+    this.ledger.remove(folio, pageCount, level, table, vma);
     for (const counter of this.counters) counter.remove(folio, first, pageCount, level, table, vma, mm);
   }
 
@@ -228,9 +248,11 @@ class ManyListeners implements MemoryEvents {
     toVma: number,
     mm: number,
   ): void {
+    this.ledger.remove(folio, pageCount, level, fromTable, fromVma);
     for (const counter of this.counters) {
       counter.move?.(folio, first, pageCount, level, fromTable, fromVma, toTable, toVma, mm);
     }
+    this.ledger.add(folio, pageCount, level, toTable, toVma);
   }
 
   created(folio: number, order: number, isHugetlb: boolean): void {
@@ -238,6 +260,7 @@ class ManyListeners implements MemoryEvents {
   }
 
   freed(folio: number): void {
+    this.ledger.freed(folio);
     for (const counter of this.counters) counter.freed?.(folio);
   }
 }

@@ -3,7 +3,8 @@
  */
 import { FREE, FILE, SHMEM, KSM, ANON, type Memory, hasFolioFlag, ksmReport } from "../memory/index.ts";
 import type { CountedMachine } from "./counted-machine.ts";
-import { FolioLabels, pagemapRuns, readPagemap } from "./dump-model-pagemap.ts";
+import type { FolioLabels } from "./dump-model-pagemap.ts";
+import { pagemapRuns, readPagemap } from "./dump-model-pagemap.ts";
 import { dumpFolios } from "./dump-model-folios.ts";
 import { dumpVma } from "./dump-model-smaps.ts";
 import type { Dump, MthpCounters, ProcessDump } from "./dump.ts";

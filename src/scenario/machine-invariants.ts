@@ -43,6 +43,8 @@ class Truth {
   /** PTEs by frame, PMD entries by head. */
   readonly ptes: Int32Array;
   readonly pmds: Int32Array;
+  /** Entries of each VMA, by head and VMA id. */
+  readonly entriesOfVma = new Map<number, Map<number, number>>();
   /** Entries of each address space, by head and mm id. */
   readonly entriesOfMm = new Map<number, Map<number, number>>();
 
@@ -51,9 +53,12 @@ class Truth {
     this.pmds = new Int32Array(frameCount);
   }
 
-  count(head: number, mm: Mm): void {
+  count(head: number, { id, mm }: Vma): void {
+    let ofVmas = this.entriesOfVma.get(head);
+    if (ofVmas === undefined) this.entriesOfVma.set(head, (ofVmas = new Map<number, number>()));
+    ofVmas.set(id, (ofVmas.get(id) ?? 0) + 1);
     let entries = this.entriesOfMm.get(head);
-    if (entries === undefined) this.entriesOfMm.set(head, (entries = new Map()));
+    if (entries === undefined) this.entriesOfMm.set(head, (entries = new Map<number, number>()));
     entries.set(mm.id, (entries.get(mm.id) ?? 0) + 1);
   }
 }
@@ -86,7 +91,7 @@ function checkVma(memory: Memory, vma: Vma, truth: Truth): void {
       const head = frameOfEntry(pmd);
       if (memory.frames.kindOf(head) !== ZERO) {
         truth.pmds[head]++;
-        truth.count(head, mm);
+        truth.count(head, vma);
       }
     } else if (isTable(pmd)) {
       for (let at = page; at < end; at++)
@@ -107,7 +112,7 @@ function checkPte(memory: Memory, vma: Vma, entry: number, truth: Truth): void {
     return;
   }
   truth.ptes[frame]++;
-  truth.count(frames.headOf(frame), vma.mm);
+  truth.count(frames.headOf(frame), vma);
   if (kind === ANON && !vma.has(VM_SHARED) && (entry & PTE_WRITE) !== 0) {
     hold(frames.has(frame, OWNER_2), () => `a writable private page is exclusive (frame ${frame} of ${vma.mm.name})`);
   }
@@ -130,10 +135,29 @@ function checkFolio(machine: CountedMachine, head: number, truth: Truth): void {
   }
   const mapcount = kernel.counter.mapcount(head);
   hold(mapcount === ptes + pmds, () => `folio ${head} counts ${mapcount} entries and has ${ptes + pmds}`);
+  checkLedger(machine, head, truth);
   if (kind === FREE) return;
   hold(refcount(memory, head) > 0, () => `folio ${head} is in use and nobody refers to it`);
   if (n > 1) checkLarge(machine, head, n, pmds, pagesWithPte, truth);
   else hold(!frames.has(head, PARTIALLY_MAPPED), () => `a small folio is never partially mapped`);
+}
+
+/** What schemes see of page tables between events is what stands in them. */
+function checkLedger({ ledger }: CountedMachine, head: number, truth: Truth): void {
+  if (ledger === undefined) return;
+  const entries = truth.entriesOfVma.get(head);
+  let vmaCount = 0;
+  for (const [vma, counted] of ledger.vmasOf(head)) {
+    vmaCount++;
+    hold(
+      entries?.get(vma) === counted,
+      () => `folio ${head}: events give VMA ${vma} ${counted} entries, its tables ${entries?.get(vma) ?? 0}`,
+    );
+  }
+  hold(
+    vmaCount === (entries?.size ?? 0),
+    () => `folio ${head}: events know ${vmaCount} VMAs, the tables ${entries?.size ?? 0}`,
+  );
 }
 
 function checkLarge(

@@ -38,7 +38,8 @@ export function runFileCommand(run: ModelRun, process: ModelProcess, command: Fi
   }
   if (command.kind === "open") return open(run, process, command);
   const file = process.files.get(command.descriptor);
-  if (file === undefined) return -EBADF;
+  // posix_fadvise(3) returns the error itself.
+  if (file === undefined) return command.kind === "fadvise" ? EBADF : -EBADF;
   const { mapping, isReadOnly } = file;
   switch (command.kind) {
     case "close":
