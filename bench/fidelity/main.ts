@@ -7,10 +7,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KernelCounting } from "../../src/scenario/index.ts";
-import { type Failure, judge, subjectOf } from "../../test/fidelity/compare.ts";
+import { type Failure, askModel, judge, subjectOf } from "../../test/fidelity/compare.ts";
 import { type LabAnswers, type NamedScenario, askBothKernels, askLab, findLab } from "../../test/fidelity/lab.ts";
 import { randomScenario } from "../../test/fidelity/random-scenario.ts";
-import { type Decide, shrinkAll } from "../../test/fidelity/shrink.ts";
+import { type Decide, cutBehindDump, shrinkAll } from "../../test/fidelity/shrink.ts";
 import { PROFILE_NAMES } from "../../test/fidelity/wishes.ts";
 import { type Judged, failuresOf, formatDifferences, formatRun } from "./print.ts";
 import { readAnswers, readScenarioFile, readScenarios, writeAnswers } from "./recordings.ts";
@@ -63,17 +63,24 @@ function jobsOf(failures: readonly Failure[], count: number): ShrinkJob[] {
   return [...jobs.values()].slice(0, count);
 }
 
-/** Candidates fail in the same way if they differ in the same subject. */
+/**
+ * Candidates fail in the same way if they differ in the same subject. Those that already the model cannot run to the end
+ * (a page that is not there any more, a wait that never ends) are not asked: a kernel would be lost to all others.
+ */
 function decideByLab(onProgress: Progress): Decide<ShrinkJob> {
   return async (questions) => {
     const asked = questions.map(({ job, texts }, number) => ({
       job,
       scenarios: texts.map((text, index) => ({ name: `q${number}_${index}`, text })),
     }));
+    const canRun = (job: ShrinkJob, scenario: NamedScenario): boolean =>
+      "steps" in askModel(scenario, job.failure.kernel);
     onProgress(`shrinking: ${asked.reduce((sum, { scenarios }) => sum + scenarios.length, 0)} candidates`);
     const answers = new Map<KernelCounting, LabAnswers>();
     for (const kernel of ["page", "nopage"] as const) {
-      const ofKernel = asked.filter(({ job }) => job.failure.kernel === kernel).flatMap(({ scenarios }) => scenarios);
+      const ofKernel = asked
+        .filter(({ job }) => job.failure.kernel === kernel)
+        .flatMap(({ job, scenarios }) => scenarios.filter((scenario) => canRun(job, scenario)));
       if (ofKernel.length > 0) answers.set(kernel, await askLab(ofKernel, { kernel }));
     }
     return asked.map(({ job, scenarios }) =>
@@ -89,7 +96,10 @@ async function shrinkFailures(failures: readonly Failure[], settings: Settings, 
   const jobs = jobsOf(failures, settings.shrink);
   if (jobs.length === 0) return;
   const texts = await shrinkAll(
-    jobs.map((job) => ({ job, text: job.failure.scenario.text })),
+    jobs.map((job) => {
+      const { scenario, differences } = job.failure;
+      return { job, text: cutBehindDump(scenario.text, differences[0].step) };
+    }),
     decideByLab(onProgress),
   );
   for (const [index, { failure, subject }] of jobs.entries()) {
@@ -145,7 +155,15 @@ async function run(settings: Settings, onProgress: Progress): Promise<number> {
   return isGood ? 0 : EXIT_DIFFERENT;
 }
 
+/** Whatever runs is ended by its own handler of the process's end. */
+function endOnSignals(): void {
+  const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const)
+    process.on(signal, () => process.exit(128 + numbers[signal]));
+}
+
 async function main(): Promise<void> {
+  endOnSignals();
   const started = Date.now();
   const onProgress = (text: string): void => {
     process.stderr.write(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);

@@ -94,7 +94,7 @@ function replaceInCache(memory: Memory, vma: Vma, file: FileMapping, index: numb
 function gather(memory: Memory, vma: Vma, file: FileMapping, index: number): CollapseResult {
   const { frames } = memory;
   const end = index + HPAGE_PMD_NR;
-  for (let at = index; at < end; ) {
+  for (let at = index; at < end;) {
     let frame = file.frameAt(at);
     if (file.fileKind === "shmem") {
       if (frame === 0 && file.swapSlotAt(at) < 0) {

@@ -9,6 +9,7 @@
 import { LEVEL_PMD, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import type { FileMapping } from "./file-mapping.ts";
 import { DIRTY, OWNER_2, RECLAIM, REFERENCED, UPTODATE } from "./frames.ts";
+import { drainLru } from "./lru-batches.ts";
 import { markAccessed } from "./lru.ts";
 import type { Memory } from "./memory.ts";
 import {
@@ -141,8 +142,9 @@ export function makeFolioWritable(memory: Memory, file: FileMapping, head: numbe
 /** filemap_fdatawrite: dirty pages get their blocks; entries that map them are clean and read-only from now on. */
 export function writeBack(memory: Memory, file: FileMapping): void {
   const { frames } = memory;
-  for (const head of foliosBetween(memory, file, 0, filePages(file))) {
-    if (!frames.has(head, DIRTY)) continue;
+  const dirty = foliosBetween(memory, file, 0, filePages(file)).filter((head) => frames.has(head, DIRTY));
+  if (dirty.length > 0) drainLru(memory);
+  for (const head of dirty) {
     cleanEntries(memory, head);
     frames.clear(head, DIRTY | RECLAIM);
     const first = firstIndexOf(memory, head);

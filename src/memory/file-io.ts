@@ -42,7 +42,7 @@ export function pwriteFile(
 /** generic_perform_write of bytes [start, end). */
 function writeOnce(memory: Memory, file: FileMapping, start: number, end: number, node: number): void {
   const isDisk = file.fileKind === "disk";
-  const piece = isDisk || file.shmemHuge !== "settings" ? LARGE_PIECE_BYTES : PAGE_SIZE_BYTES;
+  const piece = file.hasLargeFolios ? LARGE_PIECE_BYTES : PAGE_SIZE_BYTES;
   for (let at = start; at < end; ) {
     const wanted = Math.min(end, at - (at % piece) + piece);
     const index = Math.floor(at / PAGE_SIZE_BYTES);

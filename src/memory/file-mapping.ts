@@ -22,6 +22,8 @@ export class FileMapping implements Mapping {
   /** As maps prints it, without " (deleted)". */
   readonly name: string;
   readonly shmemHuge: ShmemHugePolicy;
+  /** mapping_large_folio_support: writes come in pieces of up to 2 MiB, and a folio may be split into large ones. */
+  readonly hasLargeFolios: boolean;
   sizeBytes: number;
   /** i_mmap: VMAs that map the file, shared or private. */
   readonly vmas = new Set<Vma>();
@@ -46,11 +48,13 @@ export class FileMapping implements Mapping {
     readonly name: string;
     readonly sizeBytes: number;
     readonly shmemHuge: ShmemHugePolicy;
+    readonly hasLargeFolios: boolean;
   }) {
     this.fileKind = options.fileKind;
     this.name = options.name;
     this.sizeBytes = options.sizeBytes;
     this.shmemHuge = options.shmemHuge;
+    this.hasLargeFolios = options.hasLargeFolios;
   }
 
   /** As maps prints it: files that never had a name in a directory look deleted. */

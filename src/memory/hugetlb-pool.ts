@@ -16,6 +16,8 @@ export class HugetlbPool {
   reserved = 0;
   /** HPG_restore_reserve: folios whose end gives a promise back. */
   readonly restoring = new Set<number>();
+  /** HPG_temporary: folios that leave the pool at their end. */
+  readonly temporary = new Set<number>();
   /** The flags of each free page, by node; the last is taken first. */
   private readonly freeOfNode: number[][];
 
@@ -87,5 +89,25 @@ export function takeHugetlbFolio(memory: Memory, kind: FrameKind, place: Hugetlb
 export function returnToHugetlbPool(memory: Memory, head: number): void {
   const { allocator, frames, hugetlb } = memory;
   if (hugetlb.restoring.delete(head)) hugetlb.reserved++;
+  if (hugetlb.temporary.delete(head)) return;
   hugetlb.put(allocator.nodeOf(head), frames.state[head]);
+}
+
+/**
+ * alloc_hugetlb_folio_nodemask: where a huge page is to move, or -1. If nothing of the node's pool may be taken it is new, and
+ * the old page leaves the pool in its place.
+ */
+export function takeMigrationTarget(memory: Memory, head: number, node: number): number {
+  const { allocator, frames, hugetlb } = memory;
+  const target = allocator.allocateOnNode(HPAGE_PMD_ORDER, frames.kindOf(head), node);
+  if (target < 0) return -1;
+  const flags = hugetlb.available > 0 ? hugetlb.take(node) : -1;
+  if (flags < 0) hugetlb.temporary.add(target);
+  else frames.set(target, flags);
+  return target;
+}
+
+/** move_hugetlb_state: the old page is the temporary one now. */
+export function moveHugetlbState(memory: Memory, from: number, to: number): void {
+  if (memory.hugetlb.temporary.delete(to)) memory.hugetlb.temporary.add(from);
 }

@@ -28,7 +28,7 @@ const HUGE_BYTES = HPAGE_PMD_NR * 4096;
 
 /** A file of hugetlbfs without pages. */
 export function createHugetlbFile(_memory: Memory, name: string, sizeBytes: number): FileMapping {
-  return new FileMapping({ fileKind: "hugetlb", name, sizeBytes, shmemHuge: "never" });
+  return new FileMapping({ fileKind: "hugetlb", name, sizeBytes, shmemHuge: "never", hasLargeFolios: false });
 }
 
 /** vma_hugecache_offset: the number of the huge page in its file. */

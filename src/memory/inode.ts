@@ -14,7 +14,7 @@ import { truncateToNothing } from "./truncate.ts";
 /** A new file of this path: /tmpfs is a tmpfs mounted with huge=always, all else a disk. */
 export function openFile(memory: Memory, path: string): FileMapping {
   if (path.startsWith("/tmpfs/")) return createShmem(memory, path, 0, "always");
-  return new FileMapping({ fileKind: "disk", name: path, sizeBytes: 0, shmemHuge: "never" });
+  return new FileMapping({ fileKind: "disk", name: path, sizeBytes: 0, shmemHuge: "never", hasLargeFolios: true });
 }
 
 /** One holder less; with the last the inode is evicted. */

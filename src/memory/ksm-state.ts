@@ -97,7 +97,7 @@ export class KsmState {
 
   /** remove_node_from_stable_tree: its places are ordinary again. */
   removeNode(node: KsmStableNode): void {
-    for (const item of [...node.items]) this.removeFromNode(item, node);
+    for (const item of node.items) this.removeFromNode(item, node);
     const chain = this.stableNodes.get(node.content);
     if (chain === undefined) return;
     const at = chain.indexOf(node);

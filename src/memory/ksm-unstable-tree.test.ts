@@ -7,7 +7,10 @@ import { createTestMachine } from "../../test/memory/machine.ts";
 const mm = createTestMachine("page").createMm("A");
 
 /** Items are ordered by their page number here. */
-function add(tree: UnstableTree, page: number): { readonly item: KsmItem; readonly found: KsmItem | undefined | "gone"; visited: number } {
+function add(
+  tree: UnstableTree,
+  page: number,
+): { readonly item: KsmItem; readonly found: KsmItem | undefined | "gone"; visited: number } {
   const item = new KsmItem(mm, page);
   let visited = 0;
   const found = tree.findOrInsert(item, (other) => {

@@ -31,7 +31,7 @@ export class UnstableTree {
   findOrInsert(item: KsmItem, compare: (other: KsmItem) => Comparison): KsmItem | undefined | "gone" {
     let parent: TreeNode | undefined;
     let isLeft = false;
-    for (let node = this.root; node !== undefined; ) {
+    for (let node = this.root; node !== undefined;) {
       const order = compare(node.item);
       if (order === "gone") return "gone";
       if (order === "equal") return node.item;

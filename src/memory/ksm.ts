@@ -37,7 +37,7 @@ function scanAll(memory: Memory): void {
   const { ksm } = memory;
   drainLru(memory);
   ksm.unstable.clear();
-  for (const slot of [...ksm.slots]) {
+  for (const slot of ksm.slots.slice()) {
     const isLeft = slot.hasExited ? forgetItems(memory, slot, []) : scanSlot(memory, slot);
     if (!isLeft) ksm.slots.splice(ksm.slots.indexOf(slot), 1);
   }
@@ -132,7 +132,7 @@ function mergeWithZeroPage(memory: Memory, item: KsmItem, frame: number): boolea
 function findStableNode(memory: Memory, content: number): KsmStableNode | undefined {
   const { ksm } = memory;
   let found: KsmStableNode | undefined;
-  for (const node of [...(ksm.stableNodes.get(content) ?? [])]) {
+  for (const node of ksm.stableNodes.get(content)?.slice() ?? []) {
     if (!isNodeAlive(memory, node)) ksm.removeNode(node);
     else if (ksm.mayShareMore(node) && (found === undefined || node.items.size > found.items.size)) found = node;
   }
@@ -146,8 +146,13 @@ function mergeIntoNode(memory: Memory, item: KsmItem, frame: number, node: KsmSt
 
 /** try_to_merge_with_ksm_page: `target` undefined makes the page itself the KSM page. */
 function mergeAt(
-  memory: Memory, item: KsmItem, frame: number, target: number | undefined, heldReferences: number,
-): boolean { // prettier-ignore
+  memory: Memory,
+  item: KsmItem,
+  frame: number,
+  target: number | undefined,
+  heldReferences: number,
+): boolean {
+  // prettier-ignore
   const vma = findMergeableVma(item.mm, item.page);
   if (vma === undefined || !mergePage(memory, vma, item, frame, { frame: target, heldReferences })) return false;
   removeFromTree(memory, item);
@@ -271,7 +276,7 @@ export function ksmBreakRange(memory: Memory, vma: Vma, start: number, end: numb
 /** unmerge_and_remove_all_rmap_items: writing 2 to "run". */
 function unmergeAll(memory: Memory): void {
   const { ksm } = memory;
-  for (const slot of [...ksm.slots]) {
+  for (const slot of ksm.slots.slice()) {
     if (!slot.hasExited) {
       for (const vma of slot.mm.vmas) {
         if (vma.has(VM_MERGEABLE)) ksmBreakRange(memory, vma, vma.start, vma.end);
@@ -300,7 +305,8 @@ export function changeKsmSetting(memory: Memory, name: string, value: number): n
   const { ksm } = memory;
   switch (name) {
     case "run":
-      if (value === 1) throw new Unsupported("sys /sys/kernel/mm/ksm/run 1", "ksmd scans by itself then; ksmscan runs it");
+      if (value === 1)
+        throw new Unsupported("sys /sys/kernel/mm/ksm/run 1", "ksmd scans by itself then; ksmscan runs it");
       if (value > 2) return -EINVAL;
       if (value === 2) unmergeAll(memory);
       return 0;
@@ -353,7 +359,8 @@ function zeroPagesOf(memory: Memory, vma: Vma): number {
     const pmdTable = findPmdTable(memory, vma.mm, page);
     const pmd = pmdTable === 0 ? 0 : tables.get(pmdTable, pmdIndex(page));
     if (!isTable(pmd)) continue;
-    for (let at = page; at < end; at++) if (isKsmZeroEntry(memory, tables.get(tableOfEntry(pmd), pteIndex(at)))) count++;
+    for (let at = page; at < end; at++)
+      if (isKsmZeroEntry(memory, tables.get(tableOfEntry(pmd), pteIndex(at)))) count++;
   }
   return count;
 }

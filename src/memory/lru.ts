@@ -4,7 +4,7 @@
  * Lists have no order here. What waits in a batch of the processor is in lru-batches.ts.
  */
 import { ACTIVE, LRU, MLOCKED, REFERENCED, UNEVICTABLE } from "./frames.ts";
-import { joinBatch } from "./lru-batches.ts";
+import { joinBatch, joinMlockBatch } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
 import { VM_LOCKED, type Vma } from "./vma.ts";
 
@@ -23,9 +23,9 @@ export function addToLruOfVma(memory: Memory, head: number, vma: Vma): void {
 
 /** mlock_new_folio: straight to the unevictable list. */
 export function mlockNewFolio(memory: Memory, head: number): void {
-  memory.frames.set(head, LRU);
+  memory.frames.set(head, LRU | MLOCKED);
   memory.lruBatches.mlockedNew.add(head);
-  mlockFolio(memory, head);
+  joinMlockBatch(memory, "lockNew", head);
 }
 
 /** folio_mark_accessed: the second access of an inactive folio activates it. */
@@ -41,30 +41,13 @@ export function markAccessed(memory: Memory, head: number): void {
   frames.clear(head, REFERENCED);
 }
 
-/** mlock_folio: counts one VM_LOCKED mapping. */
+/** mlock_folio: counts one VM_LOCKED mapping, and takes the folio to the unevictable list when the batch is worked off. */
 export function mlockFolio(memory: Memory, head: number): void {
-  const { frames } = memory;
-  frames.set(head, MLOCKED);
-  joinBatch(memory, "mlock", head);
-  if (!frames.has(head, LRU)) return;
-  if (frames.has(head, UNEVICTABLE)) {
-    frames.changeExtra(head, (extra) => (extra.mlockCount += 1));
-    return;
-  }
-  frames.clear(head, ACTIVE);
-  frames.set(head, UNEVICTABLE);
-  frames.changeExtra(head, (extra) => (extra.mlockCount = 1));
+  memory.frames.set(head, MLOCKED);
+  joinMlockBatch(memory, "lock", head);
 }
 
 /** munlock_folio: one VM_LOCKED mapping less; with the last the folio is evictable again. */
 export function munlockFolio(memory: Memory, head: number): void {
-  const { frames } = memory;
-  joinBatch(memory, "mlock", head);
-  if (frames.has(head, LRU) && frames.has(head, UNEVICTABLE)) {
-    const count = frames.extraOf(head)?.mlockCount ?? 0;
-    if (count > 0) frames.changeExtra(head, (extra) => (extra.mlockCount -= 1));
-    if (count > 1) return;
-  }
-  if (!frames.has(head, MLOCKED)) return;
-  frames.clear(head, MLOCKED | UNEVICTABLE);
+  joinMlockBatch(memory, "unlock", head);
 }

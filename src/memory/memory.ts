@@ -51,7 +51,7 @@ export class Memory {
   readonly swap = new SwapDevice();
   readonly ksm = new KsmState();
   readonly pins = new PinState();
-  readonly lruBatches = new LruBatches();
+  readonly lruBatches: LruBatches;
   readonly workingset: Workingset;
   readonly contents: PageContents;
   readonly hasSoftDirty: boolean;
@@ -63,6 +63,7 @@ export class Memory {
 
   constructor(options: MemoryOptions) {
     this.frames = options.frames;
+    this.lruBatches = new LruBatches(this.frames);
     this.counts = options.counts;
     this.events = options.events;
     this.hasSoftDirty = options.hasSoftDirty;

@@ -68,15 +68,18 @@ test.each(CONFIGS)("a partially mapped folio is split, and its pages move (%s)",
   expect(memory.statistics.events.get("pgmigrate_success")).toBe(16);
 });
 
-test.each(CONFIGS)("a reference keeps a folio where it is, and leaves it flagged as partially mapped (%s)", (config) => {
-  const memory = createTestMachine(config);
-  const mm = processWithFolio(memory, 4);
-  const head = frameOfEntry(pteOf(memory, mm, BASE));
-  changeGets(memory, head, 1);
-  expect(move(memory, mm, 1)).toBe(0);
-  expect(frameOfEntry(pteOf(memory, mm, BASE))).toBe(head);
-  expect(memory.frames.has(head, PARTIALLY_MAPPED)).toBe(true);
-  expect(memory.statistics.mthp.splitDeferred[4]).toBe(1);
-  changeGets(memory, head, -1);
-  expect(move(memory, mm, 1)).toBe(1);
-});
+test.each(CONFIGS)(
+  "a reference keeps a folio where it is, and leaves it flagged as partially mapped (%s)",
+  (config) => {
+    const memory = createTestMachine(config);
+    const mm = processWithFolio(memory, 4);
+    const head = frameOfEntry(pteOf(memory, mm, BASE));
+    changeGets(memory, head, 1);
+    expect(move(memory, mm, 1)).toBe(0);
+    expect(frameOfEntry(pteOf(memory, mm, BASE))).toBe(head);
+    expect(memory.frames.has(head, PARTIALLY_MAPPED)).toBe(true);
+    expect(memory.statistics.mthp.splitDeferred[4]).toBe(1);
+    changeGets(memory, head, -1);
+    expect(move(memory, mm, 1)).toBe(1);
+  },
+);

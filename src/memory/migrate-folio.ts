@@ -12,6 +12,7 @@ import { forgetPartiallyMapped, freeFolio, refcount } from "./folio-references.t
 import {
   ACTIVE, DIRTY, LRU, OWNER_2, PARTIALLY_MAPPED, REFERENCED, SWAPBACKED, SWAPCACHE, UPTODATE,
 } from "./frames.ts"; // prettier-ignore
+import { moveHugetlbState, returnToHugetlbPool, takeMigrationTarget } from "./hugetlb-pool.ts";
 import { KsmStableNode } from "./ksm-state.ts";
 import type { Memory } from "./memory.ts";
 import { returnMappings, returnMappingsTo, takeMappings } from "./migration-entries.ts";
@@ -60,20 +61,25 @@ function moveSplitPages(memory: Memory, first: number, end: number, node: number
 function moveFolio(memory: Memory, head: number, node: number): MigrationResult {
   const { allocator, counts, frames, statistics } = memory;
   const order = frames.order[head];
-  const target = allocator.allocateOnNode(order, frames.kindOf(head), node);
+  const isHugetlb = frames.isHugetlb(head);
+  const target = isHugetlb
+    ? takeMigrationTarget(memory, head, node)
+    : allocator.allocateOnNode(order, frames.kindOf(head), node);
   if (target < 0) return "no-memory";
   const taken = takeMappings(memory, head, false);
   if (counts.mapcount(head) > 0 || !hasOnlyExpectedReferences(memory, head)) {
     returnMappings(memory, head, taken);
+    if (isHugetlb) returnToHugetlbPool(memory, target);
     allocator.free(target);
     return "again";
   }
-  memory.events.created(target, order, frames.isHugetlb(head));
+  memory.events.created(target, order, isHugetlb);
   moveFolioState(memory, head, target);
+  if (isHugetlb) moveHugetlbState(memory, head, target);
   returnMappingsTo(memory, taken, head, target, { zeroPages: false });
   freeFolio(memory, head);
   statistics.count("pgmigrate_success", 2 ** order);
-  if (order === HPAGE_PMD_ORDER && !frames.isHugetlb(target)) statistics.count("thp_migration_success");
+  if (order === HPAGE_PMD_ORDER && !isHugetlb) statistics.count("thp_migration_success");
   return "moved";
 }
 
@@ -101,7 +107,8 @@ function moveFolioState(memory: Memory, from: number, to: number): void {
   if (mapping instanceof FileMapping) mapping.setFrames(index, to, n);
   if (mapping instanceof KsmStableNode) mapping.frame = to;
   if (frames.has(from, SWAPCACHE)) moveSwapCache(memory, from, to);
-  frames.clear(from, SWAPCACHE | DIRTY);
+  // A hugetlb folio takes its dirtiness back to the pool too.
+  if (!frames.isHugetlb(from)) frames.clear(from, SWAPCACHE | DIRTY);
   if (frames.extraOf(from)?.hasPrivate === true) {
     frames.changeExtra(from, (extra) => (extra.hasPrivate = false));
     frames.changeExtra(to, (extra) => (extra.hasPrivate = true));

@@ -64,8 +64,13 @@ export function takeMappings(memory: Memory, head: number, splitPmds: boolean): 
 
 /** try_to_migrate_one for neighbouring entries. False: the walk ends. */
 function takeBatch(
-  memory: Memory, head: number, batch: FolioMapping, splitPmds: boolean, taken: TakenEntry[],
-): boolean { // prettier-ignore
+  memory: Memory,
+  head: number,
+  batch: FolioMapping,
+  splitPmds: boolean,
+  taken: TakenEntry[],
+): boolean {
+  // prettier-ignore
   if (batch.level === LEVEL_PMD) {
     if (!splitPmds) return takePmd(memory, head, batch, taken);
     splitPmdAndTake(memory, head, batch, taken);
@@ -144,8 +149,13 @@ export function returnMappings(memory: Memory, head: number, taken: TakenMapping
  * `zeroPages`: a page of zeros is not mapped again, the shared zero page is mapped instead (after a split, order 0 only).
  */
 export function returnMappingsTo(
-  memory: Memory, taken: TakenMappings, from: number, to: number, { zeroPages }: { readonly zeroPages: boolean },
-): void { // prettier-ignore
+  memory: Memory,
+  taken: TakenMappings,
+  from: number,
+  to: number,
+  { zeroPages }: { readonly zeroPages: boolean },
+): void {
+  // prettier-ignore
   const end = from + 2 ** memory.frames.order[to];
   for (const { vma, entries } of taken.vmas) {
     for (let at = firstOfFrame(entries, from); at < entries.length; at++) {

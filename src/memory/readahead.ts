@@ -91,8 +91,12 @@ export function readaheadForMark(reader: Reader, head: number, index: number, re
     state.start = start;
     state.size = nextWindow(start - index + requested);
   }
-  state.asyncSize = state.size;
   state.order += 2;
+  // The window ends where a folio of its order would, so that the next one begins aligned.
+  const end = state.start + state.size;
+  const alignedEnd = end - (end % 2 ** Math.min(state.order, Math.log2(READAHEAD_PAGES)));
+  if (alignedEnd > state.start) state.size = alignedEnd - state.start;
+  state.asyncSize = state.size;
   readWindow(reader, state.start);
 }
 

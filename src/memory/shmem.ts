@@ -24,9 +24,10 @@ const TMPFS_PAGES = 16_384;
 
 /** A new file without pages. `huge`: "settings" for files without a name. */
 export function createShmem(
-  _memory: Memory, name: string, sizeBytes: number, huge: ShmemHugePolicy = "settings",
+  memory: Memory, name: string, sizeBytes: number, huge: ShmemHugePolicy = "settings",
 ): FileMapping { // prettier-ignore
-  return new FileMapping({ fileKind: "shmem", name, sizeBytes, shmemHuge: huge });
+  const hasLargeFolios = (huge === "settings" ? memory.thp.shmemMount : huge) !== "never";
+  return new FileMapping({ fileKind: "shmem", name, sizeBytes, shmemHuge: huge, hasLargeFolios });
 }
 
 /** For whom orders are asked. */
@@ -61,7 +62,7 @@ function ordersByMount(thp: ThpSettings, file: FileMapping, request: ShmemOrderR
   const { shmemEnabled } = thp;
   if (shmemEnabled === "deny") return 0;
   if (request.isForced === true || shmemEnabled === "force") return ORDER_PMD;
-  const policy = file.shmemHuge === "settings" ? shmemEnabled : file.shmemHuge;
+  const policy = file.shmemHuge === "settings" ? thp.shmemMount : file.shmemHuge;
   // A fault wants one PMD or single pages, a write as much as it writes.
   const possible = request.vma === undefined ? ORDERS_FILE : ORDER_PMD;
   switch (policy) {

@@ -33,22 +33,25 @@ function split(memory: Memory, mm: Mm, pages: number, order = 0): void {
   expect(splitRange(memory, mm, BASE * PAGE, (BASE + pages) * PAGE, order)).toBe(0);
 }
 
-test.each(CONFIGS)("pages of zeros are mapped to the zero page after a split, the others stay exclusive (%s)", (config) => {
-  const memory = createTestMachine(config);
-  const mm = processWithFolio(memory, 9, 16);
-  const head = frameOfEntry(pmdEntryOf(memory, mm, BASE));
-  split(memory, mm, 1);
-  for (let i = 0; i < THP; i++) {
-    const entry = pteOf(memory, mm, BASE + i);
-    expect(frameOfEntry(entry)).toBe(i < 16 ? head + i : ZERO_FRAME);
-    expect((entry & PTE_WRITE) !== 0).toBe(i < 16);
-    expect(memory.frames.kindOf(head + i) === FREE).toBe(i >= 16);
-    expect(memory.frames.has(head + i, OWNER_2)).toBe(i < 16);
-  }
-  expect(memory.frames.has(head, DIRTY)).toBe(true);
-  const { split: splits, nrAnon, splitDeferred } = memory.statistics.mthp;
-  expect([splits[9], nrAnon[9], splitDeferred[9]]).toEqual([1, 0, 0]);
-});
+test.each(CONFIGS)(
+  "pages of zeros are mapped to the zero page after a split, the others stay exclusive (%s)",
+  (config) => {
+    const memory = createTestMachine(config);
+    const mm = processWithFolio(memory, 9, 16);
+    const head = frameOfEntry(pmdEntryOf(memory, mm, BASE));
+    split(memory, mm, 1);
+    for (let i = 0; i < THP; i++) {
+      const entry = pteOf(memory, mm, BASE + i);
+      expect(frameOfEntry(entry)).toBe(i < 16 ? head + i : ZERO_FRAME);
+      expect((entry & PTE_WRITE) !== 0).toBe(i < 16);
+      expect(memory.frames.kindOf(head + i) === FREE).toBe(i >= 16);
+      expect(memory.frames.has(head + i, OWNER_2)).toBe(i < 16);
+    }
+    expect(memory.frames.has(head, DIRTY)).toBe(true);
+    const { split: splits, nrAnon, splitDeferred } = memory.statistics.mthp;
+    expect([splits[9], nrAnon[9], splitDeferred[9]]).toEqual([1, 0, 0]);
+  },
+);
 
 test.each(CONFIGS)("a THP mapped by three PMD entries needs three attempts (%s)", (config) => {
   const memory = createTestMachine(config);
@@ -67,14 +70,17 @@ test.each(CONFIGS)("a THP mapped by three PMD entries needs three attempts (%s)"
   expect(memory.statistics.events.get("thp_split_page_failed")).toBe(2);
 });
 
-test.each(CONFIGS)("a split takes mappings page by page: the folio is deferred on the way, and counted once (%s)", (config) => {
-  const memory = createTestMachine(config);
-  const mm = processWithFolio(memory, 4);
-  split(memory, mm, 16, 2);
-  const { split: splits, nrAnon, nrAnonPartiallyMapped, splitDeferred } = memory.statistics.mthp;
-  expect([splits[4], nrAnon[4], nrAnon[2], splitDeferred[4], nrAnonPartiallyMapped[4]]).toEqual([1, 0, 4, 1, 0]);
-  expect(memory.counts.mapcount(frameOfEntry(pteOf(memory, mm, BASE)))).toBe(4);
-});
+test.each(CONFIGS)(
+  "a split takes mappings page by page: the folio is deferred on the way, and counted once (%s)",
+  (config) => {
+    const memory = createTestMachine(config);
+    const mm = processWithFolio(memory, 4);
+    split(memory, mm, 16, 2);
+    const { split: splits, nrAnon, nrAnonPartiallyMapped, splitDeferred } = memory.statistics.mthp;
+    expect([splits[4], nrAnon[4], nrAnon[2], splitDeferred[4], nrAnonPartiallyMapped[4]]).toEqual([1, 0, 4, 1, 0]);
+    expect(memory.counts.mapcount(frameOfEntry(pteOf(memory, mm, BASE)))).toBe(4);
+  },
+);
 
 test.each(CONFIGS)("pins, references and the order 1 keep an anonymous folio whole (%s)", (config) => {
   const memory = createTestMachine(config);

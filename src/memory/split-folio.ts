@@ -37,7 +37,9 @@ export function splitFolio(memory: Memory, head: number, newOrder: number, optio
   assert(frames.headOf(head) === head && order > 0, "a large folio is split");
   if (newOrder >= order || !isOrderSupported(memory, head, newOrder, options.splitAt !== undefined)) return -EINVAL;
   if (frames.kindOf(head) === ZERO) return -EBUSY;
-  const result = frames.isAnon(head) ? splitAnon(memory, head, newOrder, options) : splitFile(memory, head, newOrder, options);
+  const result = frames.isAnon(head)
+    ? splitAnon(memory, head, newOrder, options)
+    : splitFile(memory, head, newOrder, options);
   if (order === HPAGE_PMD_ORDER) statistics.count(result === 0 ? "thp_split_page" : "thp_split_page_failed");
   if (result === 0 && order <= HPAGE_PMD_ORDER) statistics.mthp.split[order]++;
   return result;
@@ -48,7 +50,7 @@ function isOrderSupported(memory: Memory, head: number, newOrder: number, isNonU
   const { frames } = memory;
   if (frames.isAnon(head)) {
     if (newOrder === 1) return false;
-  } else if ((newOrder > 0 || isNonUniform) && !supportsLargeFolios(fileOf(memory, head))) return false;
+  } else if ((newOrder > 0 || isNonUniform) && !fileOf(memory, head).hasLargeFolios) return false;
   return !((newOrder > 0 || isNonUniform) && frames.has(head, SWAPCACHE));
 }
 
@@ -59,15 +61,9 @@ function fileOf(memory: Memory, head: number): FileMapping {
 }
 
 /**
- * mapping_large_folio_support: files of ext4, and of a tmpfs that was mounted for huge pages. A memfd has large folios by
- * the settings of each size, but its mapping does not say so: it can be split into single pages only.
+ * try_folio_split: around one page if the kind of folio can be, else into single pages. A memfd has large folios by the
+ * settings of each size, but its mapping does not say so: it can be split into single pages only.
  */
-function supportsLargeFolios(file: FileMapping): boolean {
-  if (file.fileKind === "disk") return true;
-  return file.fileKind === "shmem" && file.shmemHuge !== "settings" && file.shmemHuge !== "never";
-}
-
-/** try_folio_split: around one page if the kind of folio can be, else into single pages. Truncation asks for it. */
 export function splitFolioAround(memory: Memory, head: number, frame: number): number {
   if (isOrderSupported(memory, head, 0, true)) return splitFolio(memory, head, 0, { splitAt: frame });
   return splitFolio(memory, head, 0);

@@ -12,6 +12,8 @@ export type ShmemSizeSwitch = "always" | "within_size" | "advise" | "never" | "i
 
 export class ThpSettings {
   enabled: ThpSwitch = "madvise";
+  /** The huge= option of the mount that files without a name lie on: the last shmem_enabled that was neither deny nor force. */
+  shmemMount: "always" | "within_size" | "advise" | "never" = "never";
   /** The global shmem_enabled. */
   shmemEnabled: "always" | "within_size" | "advise" | "never" | "deny" | "force" = "never";
   useZeroPage = true;

@@ -39,10 +39,10 @@ export function ftruncateFile(memory: Memory, file: FileMapping, sizeBytes: numb
     return 0;
   }
   const holeBegin = Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
-  if (file.fileKind === "disk") zeroTail(memory, file, sizeBytes);
   if (oldSize > holeBegin * PAGE_SIZE_BYTES || file.fileKind === "disk") unmapFileRange(memory, file, holeBegin, FAR, true);
   truncateRange(memory, file, sizeBytes, FAR * PAGE_SIZE_BYTES);
   forgetBlocks(file, holeBegin, FAR);
+  if (file.fileKind === "disk") zeroTail(memory, file, sizeBytes);
   return 0;
 }
 

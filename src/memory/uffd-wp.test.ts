@@ -31,7 +31,11 @@ test("registration splits the VMA; present pages are protected, holes are not", 
   const memory = createTestMachine("page");
   const mm = process(memory);
   expect(protect(memory, mm, BASE + 4, 8)).toBe(0);
-  expect(mm.vmas.map((vma) => [vma.start - BASE, vma.has(VM_UFFD_WP)])).toEqual([[0, false], [4, true], [12, false]]);
+  expect(mm.vmas.map((vma) => [vma.start - BASE, vma.has(VM_UFFD_WP)])).toEqual([
+    [0, false],
+    [4, true],
+    [12, false],
+  ]);
   const bits = [3, 4, 7, 8].map((i) => pteOf(memory, mm, BASE + i) & (PTE_UFFD_WP | PTE_WRITE));
   expect(bits).toEqual([PTE_WRITE, PTE_UFFD_WP, PTE_UFFD_WP, 0]);
 });

@@ -22,8 +22,13 @@ import { VM_MAYWRITE, VM_UFFD_WP, type Vma } from "./vma.ts";
  * @example userfaultWriteProtect(memory, mm, 0x200000000, 0x200000, true)
  */
 export function userfaultWriteProtect(
-  memory: Memory, mm: Mm, address: number, lengthBytes: number, protect: boolean,
-): number { // prettier-ignore
+  memory: Memory,
+  mm: Mm,
+  address: number,
+  lengthBytes: number,
+  protect: boolean,
+): number {
+  // prettier-ignore
   mm.userfault ??= mm;
   const owner = mm.userfault;
   const isAlive = memory.mms.get(owner.id) === owner;
@@ -52,7 +57,7 @@ function register(memory: Memory, mm: Mm, start: number, end: number): number {
     if (!vma.isAnonymous) return -EINVAL;
     if (!vma.has(VM_MAYWRITE)) return -EPERM;
   }
-  for (let page = start; page < end; ) {
+  for (let page = start; page < end;) {
     const vma: Vma | undefined = mm.vmas[mm.firstEndingAfter(page)];
     if (vma === undefined || vma.start >= end) return 0;
     const stop = Math.min(end, vma.end);

@@ -62,8 +62,13 @@ export const PFN_RULE: ComparisonRule = {
 
 export const PID_RULE: ComparisonRule = {
   name: "pids and owner ids in commands",
-  reason: "`spawn` and `fork` print the pid and the owner id that was free",
-  strips: (path, value) => (path[0] === "commands" ? value.replace(/ = pid [0-9]+ mm_id [0-9]+$/, " = pid") : value),
+  reason: "`spawn` and `fork` print the pid and the owner id that was free; a word that `touch` wrote begins with the pid",
+  strips: (path, value) =>
+    path[0] === "commands"
+      ? value
+          .replace(/ = pid [0-9]+ mm_id [0-9]+$/, " = pid")
+          .replace(/( peek .* = 0x)[0-9a-f]{1,4}([0-9a-f]{8})$/, "$1pid:$2")
+      : value,
 };
 
 export const OWNER_ID_RULE: ComparisonRule = {

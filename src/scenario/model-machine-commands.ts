@@ -4,10 +4,12 @@
  * A setting that the model does not have is refused; one whose effect it has by construction (khugepaged asleep, no
  * deferred work) is accepted at the value that says so.
  */
+import { HPAGE_PMD_ORDER } from "../kernel/index.ts";
 import {
   EINVAL,
   ESRCH,
   type Memory,
+  type ShmemSizeSwitch,
   Unsupported,
   closeAllPins,
   exitMm,
@@ -68,8 +70,7 @@ export function runMachineCommand(run: ModelRun, command: MachineCommand): numbe
       memory.thp.size[orderOfKb(command.sizeKb)] = command.value;
       return 0;
     case "shmthp":
-      memory.thp.shmemSize[orderOfKb(command.sizeKb)] = command.value;
-      return 0;
+      return setShmemSize(memory, orderOfKb(command.sizeKb), command.value);
     case "sys":
       return writeSetting(memory, command.path, command.value);
     case "ksmscan":
@@ -87,6 +88,13 @@ export function runMachineCommand(run: ModelRun, command: MachineCommand): numbe
     default:
       return 0;
   }
+}
+
+/** thpsize_shmem_enabled_store. */
+function setShmemSize({ thp }: Memory, order: number, value: ShmemSizeSwitch): number {
+  if (value === "inherit" && thp.shmemEnabled === "force" && order !== HPAGE_PMD_ORDER) return -EINVAL;
+  thp.shmemSize[order] = value;
+  return 0;
 }
 
 function orderOfKb(sizeKb: number): number {
@@ -128,10 +136,12 @@ function writeThpSetting(memory: Memory, name: string, value: string): number {
       thp.size[order] = value;
     } else {
       if (!isOneOf(value, ["always", "within_size", "advise", "inherit", "never"])) return -EINVAL;
-      thp.shmemSize[order] = value;
+      return setShmemSize(memory, order, value);
     }
     return 0;
   }
+  // khugepaged sleeps: how it would work decides nothing.
+  if (/^khugepaged\/[a-z_]+$/.test(name)) return 0;
   if (name === "enabled") {
     if (!isOneOf(value, ["always", "madvise", "never"])) return -EINVAL;
     thp.enabled = value;
@@ -139,7 +149,11 @@ function writeThpSetting(memory: Memory, name: string, value: string): number {
   }
   if (name === "shmem_enabled") {
     if (!isOneOf(value, ["always", "within_size", "advise", "never", "deny", "force"])) return -EINVAL;
+    // Nothing but the size of a PMD may be inherited from force.
+    const inherits = thp.shmemSize.flatMap((size, order) => (size === "inherit" ? [order] : []));
+    if (value === "force" && String(inherits) !== String([HPAGE_PMD_ORDER])) return -EINVAL;
     thp.shmemEnabled = value;
+    if (value !== "force" && value !== "deny") thp.shmemMount = value;
     return 0;
   }
   if (name === "use_zero_page") {

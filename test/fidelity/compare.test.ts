@@ -77,6 +77,15 @@ describe("rules", () => {
     expect(isCovered("swapon /dev/ram1\n", flags)).toBe(false);
   });
 
+  test("an owner slot is the same where one side names it by a process that is gone", () => {
+    const owners = (left: string, right: string): DumpDifference =>
+      difference(["folios", "1", "raw mm"], "d1", left, right);
+    expect(isCovered("", owners("P0(dead):3 P1:1", "P2:3 P1:1"))).toBe(true);
+    expect(isCovered("", owners("P0(dead):3 P1:1", "P2:4 P1:1"))).toBe(false);
+    expect(isCovered("", owners("P0:3 P1:1", "P2:3 P1:1"))).toBe(false);
+    expect(isCovered("", owners("P0:3 P1:1", "P1:1 P0:3"))).toBe(false);
+  });
+
   test("counters of folio sizes do not matter where every process may have them", () => {
     const counter = difference(["mthp", "64kB", "nr_anon"]);
     expect(isCovered("thp 64kB always\n", counter)).toBe(true);

@@ -1,9 +1,9 @@
 /**
  * The model's answer to a scenario held against a kernel's, and differences sorted by what they are about.
  *
- * Two real boots agree on everything compared here but for two things, which have rules of their own: what the machine
- * remembers of pages it has reclaimed (whether they come back active), and what the driver's own memory adds to the
- * counters of folio sizes that every process may use. Invariant: a scenario that the model does not cover is no
+ * Two real boots agree on everything compared here but for few things, which have rules of their own: what the machine
+ * remembers of pages it has reclaimed (whether they come back active), when the id of an address space is free again, and
+ * what the driver's own memory adds to the counters of folio sizes that every process may use. Invariant: a scenario that the model does not cover is no
  * difference and no agreement; it is counted apart, with the reason.
  */
 import { Unsupported } from "../../src/memory/index.ts";
@@ -64,6 +64,22 @@ const REFAULT_RULE: ComparisonRule = {
   },
 };
 
+/** "P0(dead):3" and "P2:3": an owner's id may have been given to another before. */
+function isSameOwner(left: string, right: string): boolean {
+  const [a, b] = [left.split(":"), right.split(":")];
+  return a[1] === b[1] && (a[0] === b[0] || `${a[0]} ${b[0]}`.includes("(dead)"));
+}
+
+const OWNER_NAME_RULE: ComparisonRule = {
+  name: "names of owner ids that were used before",
+  reason: "an owner id becomes free when the last lazy user of an address space lets go, which is soon or late",
+  covers: ({ path, left, right }) => {
+    if (path.at(-1) !== "raw mm" || left === null || right === null) return false;
+    const [owners, others] = [left.split(" "), right.split(" ")];
+    return owners.length === others.length && owners.every((owner, slot) => isSameOwner(owner, others[slot]));
+  },
+};
+
 const DRIVER_FOLIOS_RULE: ComparisonRule = {
   name: "folio sizes for everybody",
   reason: "with a size set to always the driver's own memory has such folios, and the counters count them",
@@ -74,7 +90,7 @@ const RECLAIMS = /^swapo|\spageout$|\sfadvise\s/m;
 
 /** What may differ in this scenario. */
 export function rulesFor(text: string): ComparisonRule[] {
-  const rules = [...MACHINE_NOISE];
+  const rules = [...MACHINE_NOISE, OWNER_NAME_RULE];
   if (RECLAIMS.test(text)) rules.push(REFAULT_RULE);
   if (/^thp \S+ always$/m.test(text)) rules.push(DRIVER_FOLIOS_RULE);
   return rules;

@@ -36,8 +36,8 @@ export interface LabOptions {
 }
 
 const BATCH = 40;
-const BOOT_SECONDS = 30;
-const SCENARIO_SECONDS = 2;
+const BOOT_SECONDS = 60;
+const SCENARIO_SECONDS = 3;
 /** A dump describes no more folios. */
 const FOLIOS_MAX = 4096;
 const COMPLAINTS_SHOWN = 2;
@@ -109,6 +109,8 @@ async function boot(batch: readonly NamedScenario[], kernel: KernelCounting): Pr
   const lab = findLab();
   if ("missing" in lab) throw new Error(lab.missing);
   const folder = mkdtempSync(join(tmpdir(), "foliometer-lab-"));
+  const clean = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", clean);
   try {
     const paths = writeBatch(batch, folder);
     const seconds = BOOT_SECONDS + SCENARIO_SECONDS * batch.length;
@@ -119,12 +121,13 @@ async function boot(batch: readonly NamedScenario[], kernel: KernelCounting): Pr
       const answer = readAnswer(join(output, kernel, fileName(index, "b")));
       if (answer !== undefined) answers.set(name, answer);
     }
-    if (answers.size === 0 && !/did not finish|no output|timed out|kernel (?:no)?page:/.test(complaint)) {
+    if (answers.size === 0 && !/timed out|no output|kernel (?:no)?page:/.test(complaint)) {
       throw new Error(`the laboratory does not work: ${complaint.trim()}`);
     }
     return answers;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    process.removeListener("exit", clean);
+    clean();
   }
 }
 

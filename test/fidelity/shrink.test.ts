@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import { scenarioOf } from "../../src/scenario/index.ts";
 import { randomScenario } from "./random-scenario.ts";
-import { type Decide, shrinkAll } from "./shrink.ts";
+import { type Decide, cutBehindDump, shrinkAll } from "./shrink.ts";
 
 const SCENARIO = `# comment
 thp 64kB madvise
@@ -45,6 +45,11 @@ test("a scenario that fails for nobody's reason stays as it is but for comments"
     Promise.resolve(questions.map(({ texts }) => texts.map(() => false))),
   );
   expect(text).toBe(SCENARIO.replace("# comment\n", ""));
+});
+
+test("a scenario is cut behind the dump that differs", () => {
+  expect(cutBehindDump(SCENARIO, "one").endsWith("dump one\n")).toBe(true);
+  expect(cutBehindDump(SCENARIO, "three")).toBe(SCENARIO);
 });
 
 test("candidates parse, and several scenarios share the questions", async () => {

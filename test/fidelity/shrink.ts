@@ -19,6 +19,13 @@ type Edit = ReadonlyMap<number, string | null>;
 const ROUNDS_MAX = 12;
 const CANDIDATES_MAX = 60;
 
+/** The scenario up to the dump with this label: what comes behind it has nothing to do with a difference there. */
+export function cutBehindDump(text: string, label: string): string {
+  const lines = text.split("\n");
+  const last = lines.findIndex((line) => line.startsWith(`dump ${label}`));
+  return last < 0 ? text : `${lines.slice(0, last + 1).join("\n")}\n`;
+}
+
 /** Shrinks the texts of all jobs together. */
 export async function shrinkAll<Job>(
   jobs: readonly { readonly job: Job; readonly text: string }[],
@@ -107,9 +114,10 @@ function merged(edits: readonly Edit[]): Edit {
   return all;
 }
 
-/** Runs of half the lines, of a quarter, ..., of one line. */
+/** All dumps but the last; runs of half the lines, of a quarter, ..., of one line. */
 function removalsOf(lines: readonly string[]): Edit[] {
-  const edits: Edit[] = [];
+  const dumps = [...lines.keys()].filter((index) => lines[index].startsWith("dump ")).slice(0, -1);
+  const edits: Edit[] = dumps.length > 1 ? [new Map(dumps.map((index) => [index, null]))] : [];
   for (let size = lines.length >> 1; size >= 1; size >>= 1) {
     for (let first = 0; first < lines.length; first += size) {
       const edit = new Map<number, null>();
