@@ -154,5 +154,5 @@ test.each(["page", "nopage"] as const)("no history of address spaces makes a cou
       expect(machine.memory.allocator.freeFrames()).toBe(free - zeroFolio);
     },
   );
-  fc.assert(property, { numRuns: 60 });
+  fc.assert(property, { numRuns: 20 });
 });

@@ -62,11 +62,19 @@ function dirtyBuffers(memory: Memory, file: FileMapping, head: number, first: nu
  * ext4_da_write_begin: the folio for a write of `lengthBytes` at page `index`. A new one is as large as the write, as its
  * place in the file and the folios that are there already allow (__filemap_get_folio).
  */
-export function folioForWrite(memory: Memory, file: FileMapping, index: number, lengthBytes: number, node: number): number {
+export function folioForWrite(
+  memory: Memory,
+  file: FileMapping,
+  index: number,
+  lengthBytes: number,
+  node: number,
+): number {
   const cached = cachedFolio(memory, file, index);
   if (cached !== 0) return cached;
   let order = Math.min(MAX_PAGECACHE_ORDER, Math.max(0, Math.floor(Math.log2(lengthBytes)) - 12));
   while (index % 2 ** order !== 0 || !isRangeFree(file, index, 2 ** order)) order--;
+  // Who writes does not ask what was there.
+  for (let page = index; page < index + 2 ** order; page++) file.shadows.delete(page);
   return createCacheFolio(memory, file, index, order, node);
 }
 

@@ -75,7 +75,7 @@ export function faultAround(memory: Memory, vma: Vma, page: number): boolean {
 function nextMappable(memory: Memory, file: FileMapping, index: number, end: number): number {
   const { frames } = memory;
   const limit = Math.min(end, filePages(file));
-  for (let at = index; at < limit; ) {
+  for (let at = index; at < limit;) {
     const head = cachedFolio(memory, file, at);
     if (head === 0) {
       at++;
@@ -98,7 +98,7 @@ function mapWindow(memory: Memory, vma: Vma, file: FileMapping, table: number, {
   const endIndex = Math.min(vma.indexOf(end), filePages(file));
   let isMapped = false;
   let hits = 0;
-  for (let index = vma.indexOf(first); index < endIndex; ) {
+  for (let index = vma.indexOf(first); index < endIndex;) {
     index = nextMappable(memory, file, index, endIndex);
     if (index < 0) break;
     const head = cachedFolio(memory, file, index);
@@ -134,13 +134,19 @@ interface FolioRange {
 }
 
 /** filemap_map_folio_range: runs of empty entries, one batch each. True if the page that faulted is among them. */
-function mapFolioRange(memory: Memory, vma: Vma, head: number, table: number, { page, from, n, frame }: FolioRange): boolean {
+function mapFolioRange(
+  memory: Memory,
+  vma: Vma,
+  head: number,
+  table: number,
+  { page, from, n, frame }: FolioRange,
+): boolean {
   const { tables } = memory;
   const flags = newFileEntryFlags(memory, vma, head, false);
   const base = pteIndex(vma.start + from - vma.pgoff);
   const wanted = vma.indexOf(page) - from;
   let isMapped = false;
-  for (let i = 0; i < n; ) {
+  for (let i = 0; i < n;) {
     const count = emptyEntries(memory, table, base + i, n - i);
     if (count === 0) {
       i++;

@@ -6,7 +6,15 @@
  */
 import { PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import { nodeOfMm } from "./anon-folio.ts";
-import { fillBeforeWrite, finishDiskWrite, filePages, folioForWrite, readFolio, writeBack, zeroPartialBlocks } from "./disk-file.ts";
+import {
+  fillBeforeWrite,
+  finishDiskWrite,
+  filePages,
+  folioForWrite,
+  readFolio,
+  writeBack,
+  zeroPartialBlocks,
+} from "./disk-file.ts";
 import { EINVAL } from "./errno.ts";
 import type { FileMapping } from "./file-mapping.ts";
 import { ACTIVE, DIRTY, LRU, RECLAIM, REFERENCED, UNEVICTABLE, UPTODATE } from "./frames.ts";
@@ -15,7 +23,14 @@ import { markAccessed } from "./lru.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import { ReadaheadState } from "./open-file.ts";
-import { cachedFolio, createCacheFolio, firstIndexOf, foliosBetween, nextIndexOf, removeFromCache } from "./page-cache.ts";
+import {
+  cachedFolio,
+  createCacheFolio,
+  firstIndexOf,
+  foliosBetween,
+  nextIndexOf,
+  removeFromCache,
+} from "./page-cache.ts";
 import { type Reader, readaheadForMark, readaheadForMiss } from "./readahead.ts";
 import { finishShmemWrite, shmemGetFolio } from "./shmem.ts";
 import { releasePrivate } from "./split-folio.ts";
@@ -29,8 +44,14 @@ const LARGE_PIECE_BYTES = 2 ** 21;
 
 /** pwrite(2) of `lengthBytes`, in calls of `chunkBytes`: the length, or -errno. */
 export function pwriteFile(
-  memory: Memory, file: FileMapping, offsetBytes: number, lengthBytes: number, chunkBytes: number, mm: Mm,
-): number { // prettier-ignore
+  memory: Memory,
+  file: FileMapping,
+  offsetBytes: number,
+  lengthBytes: number,
+  chunkBytes: number,
+  mm: Mm,
+): number {
+  // prettier-ignore
   if (file.fileKind === "hugetlb") return lengthBytes === 0 ? 0 : -EINVAL;
   const end = offsetBytes + lengthBytes;
   for (let at = offsetBytes; at < end; at += chunkBytes) {
@@ -43,7 +64,7 @@ export function pwriteFile(
 function writeOnce(memory: Memory, file: FileMapping, start: number, end: number, node: number): void {
   const isDisk = file.fileKind === "disk";
   const piece = file.hasLargeFolios ? LARGE_PIECE_BYTES : PAGE_SIZE_BYTES;
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const wanted = Math.min(end, at - (at % piece) + piece);
     const index = Math.floor(at / PAGE_SIZE_BYTES);
     const head = isDisk
@@ -51,7 +72,12 @@ function writeOnce(memory: Memory, file: FileMapping, start: number, end: number
       : shmemGetFolio(memory, file, index, { purpose: "write", node, writeEndBytes: wanted });
     const to = Math.min(wanted, nextIndexOf(memory, head) * PAGE_SIZE_BYTES);
     if (isDisk) fillBeforeWrite(memory, file, head, at, to);
-    fill(memory, head, at - firstIndexOf(memory, head) * PAGE_SIZE_BYTES, to - firstIndexOf(memory, head) * PAGE_SIZE_BYTES);
+    fill(
+      memory,
+      head,
+      at - firstIndexOf(memory, head) * PAGE_SIZE_BYTES,
+      to - firstIndexOf(memory, head) * PAGE_SIZE_BYTES,
+    );
     const oldSize = file.sizeBytes;
     file.sizeBytes = Math.max(oldSize, to);
     if (isDisk) {
@@ -67,12 +93,14 @@ function fill(memory: Memory, head: number, from: number, to: number): void {
   const { contents } = memory;
   if (!contents.isKept) return;
   const whole = contents.filled(WRITTEN_BYTE);
-  for (let at = from; at < to; ) {
+  for (let at = from; at < to;) {
     const page = Math.floor(at / PAGE_SIZE_BYTES);
     const base = page * PAGE_SIZE_BYTES;
     const end = Math.min(to, base + PAGE_SIZE_BYTES);
     const isWhole = end - at === PAGE_SIZE_BYTES;
-    const content = isWhole ? whole : contents.withFilledBytes(contents.of(head + page), at - base, end - base, WRITTEN_BYTE);
+    const content = isWhole
+      ? whole
+      : contents.withFilledBytes(contents.of(head + page), at - base, end - base, WRITTEN_BYTE);
     contents.set(head + page, content);
     at = end;
   }
@@ -80,8 +108,14 @@ function fill(memory: Memory, head: number, from: number, to: number): void {
 
 /** pread(2) of `lengthBytes`, in calls of 64 KiB, the last one whole too: the length, or -errno. */
 export function preadFile(
-  memory: Memory, file: FileMapping, offsetBytes: number, lengthBytes: number, mm: Mm, state = new ReadaheadState(),
-): number { // prettier-ignore
+  memory: Memory,
+  file: FileMapping,
+  offsetBytes: number,
+  lengthBytes: number,
+  mm: Mm,
+  state = new ReadaheadState(),
+): number {
+  // prettier-ignore
   const reader: Reader = { memory, file, state, node: nodeOfMm(mm) };
   for (let at = 0; at < lengthBytes; at += READ_BYTES) {
     const start = offsetBytes + at;
@@ -94,7 +128,7 @@ export function preadFile(
 
 /** shmem_file_read_iter: a folio is accessed where it is read from its beginning. */
 function readShmem({ memory, file, node }: Reader, start: number, end: number): void {
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const index = Math.floor(at / PAGE_SIZE_BYTES);
     const head = shmemGetFolio(memory, file, index, { purpose: "read", node });
     if (head === 0) {
@@ -110,8 +144,12 @@ function readShmem({ memory, file, node }: Reader, start: number, end: number): 
 function readDisk(reader: Reader, start: number, end: number): void {
   const { memory, state } = reader;
   let previous = state.previousByte;
-  for (let at = start; at < end; ) {
-    const batch = nextBatch(reader, Math.floor(at / PAGE_SIZE_BYTES), Math.ceil((start + READ_BYTES) / PAGE_SIZE_BYTES));
+  for (let at = start; at < end;) {
+    const batch = nextBatch(
+      reader,
+      Math.floor(at / PAGE_SIZE_BYTES),
+      Math.ceil((start + READ_BYTES) / PAGE_SIZE_BYTES),
+    );
     for (const [place, head] of batch.entries()) {
       const from = firstIndexOf(memory, head) * PAGE_SIZE_BYTES;
       const to = nextIndexOf(memory, head) * PAGE_SIZE_BYTES;
@@ -138,7 +176,8 @@ function nextBatch(reader: Reader, index: number, endIndex: number): number[] {
   }
   if (batch.length === 0) batch = [createCacheFolio(memory, file, index, 0, node)];
   const last = batch[batch.length - 1];
-  if (memory.frames.has(last, RECLAIM)) readaheadForMark(reader, last, firstIndexOf(memory, last), endIndex - firstIndexOf(memory, last));
+  if (memory.frames.has(last, RECLAIM))
+    readaheadForMark(reader, last, firstIndexOf(memory, last), endIndex - firstIndexOf(memory, last));
   if (!memory.frames.has(last, UPTODATE)) readFolio(memory, file, last);
   return batch;
 }
@@ -146,7 +185,7 @@ function nextBatch(reader: Reader, index: number, endIndex: number): number[] {
 /** filemap_get_read_batch. */
 function readBatch(memory: Memory, file: FileMapping, index: number, endIndex: number): number[] {
   const batch: number[] = [];
-  for (let at = index; at < endIndex && batch.length < BATCH_FOLIOS; ) {
+  for (let at = index; at < endIndex && batch.length < BATCH_FOLIOS;) {
     const head = cachedFolio(memory, file, at);
     if (head === 0) break;
     batch.push(head);

@@ -40,6 +40,8 @@ export class FileMapping implements Mapping {
   readonly blocks = new Map<number, number>();
   /** Pages whose buffers are dirty: a disk's file writes them back. */
   readonly dirtyPages = new Set<number>();
+  /** What reclaim left in place of pages of a disk's file (workingset.ts). */
+  readonly shadows = new Map<number, number>();
   /** Huge pages that the inode's reserve map names (hugetlb): paid for, used or not. */
   readonly reserved = new Set<number>();
 

@@ -43,13 +43,16 @@ export function punchHugetlbFile(memory: Memory, file: FileMapping, startBytes: 
 
 function zeroEdges(memory: Memory, file: FileMapping, startBytes: number, endBytes: number): void {
   const { contents } = memory;
-  for (let at = startBytes; at < endBytes && contents.isKept; ) {
+  for (let at = startBytes; at < endBytes && contents.isKept;) {
     const index = Math.floor(at / 4096);
     const end = Math.min(endBytes, (index + 1) * 4096);
     const frame = file.frameAt(index);
     const isWhole = end - at === 4096;
     if (frame !== 0) {
-      contents.set(frame, isWhole ? ZERO_CONTENT : contents.withFilledBytes(contents.of(frame), at % 4096, (at % 4096) + end - at, 0));
+      contents.set(
+        frame,
+        isWhole ? ZERO_CONTENT : contents.withFilledBytes(contents.of(frame), at % 4096, (at % 4096) + end - at, 0),
+      );
     }
     at = end;
   }

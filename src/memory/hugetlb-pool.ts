@@ -72,7 +72,8 @@ export function takeHugetlbFolio(memory: Memory, kind: FrameKind, place: Hugetlb
   const { allocator, frames, hugetlb } = memory;
   if (!isPromised && hugetlb.available <= 0) return -1;
   const nodes = [place.node];
-  if (!place.isBound) for (let other = 0; other < allocator.nodeCount; other++) if (other !== place.node) nodes.push(other);
+  if (!place.isBound)
+    for (let other = 0; other < allocator.nodeCount; other++) if (other !== place.node) nodes.push(other);
   for (const node of nodes) {
     const flags = hugetlb.take(node);
     if (flags < 0) continue;

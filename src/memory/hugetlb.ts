@@ -77,7 +77,13 @@ function isPromised(vma: Vma, index: number): boolean {
 }
 
 /** alloc_hugetlb_folio: a folio for the page, or -1. `fromOwner`: a copy for the owner, who keeps its promise. */
-function allocateFor(memory: Memory, vma: Vma, page: number, kind: typeof HUGETLB_ANON | typeof HUGETLB_FILE, fromOwner: boolean): number {
+function allocateFor(
+  memory: Memory,
+  vma: Vma,
+  page: number,
+  kind: typeof HUGETLB_ANON | typeof HUGETLB_FILE,
+  fromOwner: boolean,
+): number {
   const index = hugeIndexOf(vma, page);
   const place: HugetlbPlace = { node: Math.max(0, vma.mm.boundNode), isBound: vma.mm.boundNode >= 0 };
   const head = takeHugetlbFolio(memory, kind, place, !fromOwner && isPromised(vma, index));
@@ -174,7 +180,11 @@ function writeProtected(memory: Memory, vma: Vma, page: number, pmdTable: number
   if (copy < 0) {
     if (!fromOwner) return "sigbus";
     unmapFromChildren(memory, vma, page, old);
-    if (!isOwn()) throw new Unsupported("touch", "the pool is empty and the child has moved its mapping: the kernel tries for ever");
+    if (!isOwn())
+      throw new Unsupported(
+        "touch",
+        "the pool is empty and the child has moved its mapping: the kernel tries for ever",
+      );
     return reuse();
   }
   memory.contents.copy(old, copy, HPAGE_PMD_NR);
@@ -238,7 +248,8 @@ export function copyHugetlbAtFork(memory: Memory, source: Vma, vma: Vma): void {
     const head = frameOfEntry(entry);
     if (frames.has(head, OWNER_2) && frames.isAnon(head) && source.mm.hasPinned && isMaybeDmaPinned(memory, head)) {
       const copy = allocateFor(memory, vma, page, HUGETLB_ANON, false);
-      if (copy < 0) throw new Unsupported("fork", "a pinned huge page must be copied and the pool is empty: fork fails halfway");
+      if (copy < 0)
+        throw new Unsupported("fork", "a pinned huge page must be copied and the pool is empty: fork fails halfway");
       memory.contents.copy(head, copy, HPAGE_PMD_NR);
       makeAnon(memory, vma, copy, page);
       addFileRmapPmd(memory, copy, vma, to);

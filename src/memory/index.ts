@@ -27,6 +27,7 @@ export * from "./page-table.ts";
 export * from "./pins.ts";
 export * from "./rmap-walk.ts";
 export { createShmem } from "./shmem.ts";
+export { swappedPagesIn } from "./shmem-swap.ts";
 export { splitRange } from "./split-range.ts";
 export * from "./state-names.ts";
 export { swapOn } from "./swap.ts";

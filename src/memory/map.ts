@@ -11,6 +11,7 @@ import type { FileMapping } from "./file-mapping.ts";
 import { freePageTables } from "./free-tables.ts";
 import { populateRange } from "./gup.ts";
 import { createHugetlbFile, reserveHugetlb } from "./hugetlb.ts";
+import { releaseFile } from "./inode.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
 import type { OpenFile } from "./open-file.ts";
@@ -82,11 +83,16 @@ export function mmapRegion(memory: Memory, mm: Mm, page: number, pageCount: numb
   const flags = vmaFlags(request, file, isHugetlb);
   if (flags < 0 && flags > -4096) return flags;
   if (isHugetlb && file !== undefined && request.pgoff % PTE_TABLE_PAGES !== 0) return -EINVAL;
-  const unmapped = munmapRange(memory, mm, page, count);
-  if (unmapped < 0) return unmapped;
-  const error = isHugetlb
-    ? addHugetlbVma(memory, mm, page, end, flags, request, file)
-    : addVma(memory, mm, page, end, flags, request, file);
+  // What the replaced VMAs leave to their inodes, promised huge pages too, is there until the new VMA is.
+  const replaced = isHugetlb ? mm.vmasIn(page, end).flatMap((vma) => vma.file ?? []) : [];
+  for (const old of replaced) old.holders++;
+  let error = munmapRange(memory, mm, page, count);
+  if (error === 0) {
+    error = isHugetlb
+      ? addHugetlbVma(memory, mm, page, end, flags, request, file)
+      : addVma(memory, mm, page, end, flags, request, file);
+  }
+  for (const old of replaced) releaseFile(memory, old);
   if (error < 0) return error;
   if ((request.flags & (MAP_POPULATE | MAP_LOCKED)) !== 0) populateRange(memory, mm, page, end, false);
   return page;

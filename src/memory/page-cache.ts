@@ -11,6 +11,7 @@ import { freeIfUnused } from "./folio-references.ts";
 import { DIRTY, FILE, RECLAIM, SHMEM, SWAPBACKED } from "./frames.ts";
 import { addToLru } from "./lru.ts";
 import type { Memory } from "./memory.ts";
+import { NO_SHADOW, refaultToWorkingset } from "./workingset.ts";
 
 /** The highest order of a page cache folio (MAX_PAGECACHE_ORDER). */
 export const MAX_PAGECACHE_ORDER = HPAGE_PMD_ORDER;
@@ -35,7 +36,7 @@ export function nextIndexOf(memory: Memory, head: number): number {
 export function foliosBetween(memory: Memory, file: FileMapping, first: number, end: number): number[] {
   const heads: number[] = [];
   const limit = Math.min(end, file.indexLimit);
-  for (let index = first; index < limit; ) {
+  for (let index = first; index < limit;) {
     const head = cachedFolio(memory, file, index);
     if (head === 0) {
       index++;
@@ -56,7 +57,13 @@ export function isRangeFree(file: FileMapping, first: number, n: number): boolea
 }
 
 /** filemap_alloc_folio, filemap_add_folio: a new folio of zeros at page `first`, on the LRU list and not uptodate. */
-export function createCacheFolio(memory: Memory, file: FileMapping, first: number, order: number, node: number): number {
+export function createCacheFolio(
+  memory: Memory,
+  file: FileMapping,
+  first: number,
+  order: number,
+  node: number,
+): number {
   assert(first % 2 ** order === 0, "a folio is aligned in its file");
   const isShmem = file.fileKind === "shmem";
   const head = memory.allocator.allocate(order, isShmem ? SHMEM : FILE, node);
@@ -64,8 +71,19 @@ export function createCacheFolio(memory: Memory, file: FileMapping, first: numbe
   if (isShmem) memory.frames.set(head, SWAPBACKED);
   memory.frames.rmapKey[head] = memory.keys.acquire(file, first);
   file.setFrames(first, head, 2 ** order);
+  if (file.shadows.size > 0) refaultToWorkingset(memory, head, takeShadow(file, first, 2 ** order));
   addToLru(memory, head);
   return head;
+}
+
+/** __filemap_add_folio: the shadow of the last page of the range that has one; none is left. */
+function takeShadow(file: FileMapping, first: number, n: number): number {
+  let shadow = NO_SHADOW;
+  for (let index = first; index < first + n; index++) {
+    shadow = file.shadows.get(index) ?? shadow;
+    file.shadows.delete(index);
+  }
+  return shadow;
 }
 
 /** filemap_remove_folio of an unmapped folio, with its buffers and its dirtiness. */

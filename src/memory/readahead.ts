@@ -146,7 +146,13 @@ export function readaheadForHit(reader: Reader, vma: Vma, head: number, index: n
 }
 
 /** force_page_cache_ra: MADV_WILLNEED. */
-export function readaheadByAdvice(memory: Memory, file: FileMapping, index: number, requested: number, node: number): void {
+export function readaheadByAdvice(
+  memory: Memory,
+  file: FileMapping,
+  index: number,
+  requested: number,
+  node: number,
+): void {
   const reader: Reader = { memory, file, state: new ReadaheadState(), node };
   readPages(reader, index, Math.min(requested, READAHEAD_PAGES), 0);
 }

@@ -97,6 +97,21 @@ export function swapInShmem(memory: Memory, file: FileMapping, index: number, no
   return head;
 }
 
+/**
+ * shmem_partial_swap_usage: pages on swap by the entries that begin in or reach into pages [first, end) of the file. A
+ * large folio's entry counts with all of its pages even if only one of them is asked for.
+ */
+export function swappedPagesIn(memory: Memory, file: FileMapping, first: number, end: number): number {
+  let swapped = 0;
+  for (let index = first; index < Math.min(end, file.indexLimit); ) {
+    const slot = file.swapSlotAt(index);
+    const n = slot < 0 ? 1 : 2 ** memory.swap.shmemOrder[slot];
+    if (slot >= 0) swapped += n;
+    index += slot < 0 ? 1 : n - (slot % n);
+  }
+  return swapped;
+}
+
 /** The order of the entry's folio, or 0 if one of its slots is in the swap cache or they differ in the zeromap. */
 function uncachedOrder(memory: Memory, slot: number): number {
   const { swap } = memory;

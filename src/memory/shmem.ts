@@ -24,8 +24,12 @@ const TMPFS_PAGES = 16_384;
 
 /** A new file without pages. `huge`: "settings" for files without a name. */
 export function createShmem(
-  memory: Memory, name: string, sizeBytes: number, huge: ShmemHugePolicy = "settings",
-): FileMapping { // prettier-ignore
+  memory: Memory,
+  name: string,
+  sizeBytes: number,
+  huge: ShmemHugePolicy = "settings",
+): FileMapping {
+  // prettier-ignore
   const hasLargeFolios = (huge === "settings" ? memory.thp.shmemMount : huge) !== "never";
   return new FileMapping({ fileKind: "shmem", name, sizeBytes, shmemHuge: huge, hasLargeFolios });
 }
@@ -142,7 +146,12 @@ function isBehindEnd(file: FileMapping, index: number): boolean {
 }
 
 /** shmem_alloc_and_add_folio. */
-function newFolio(memory: Memory, file: FileMapping, index: number, { node, fault, writeEndBytes }: ShmemRequest): number {
+function newFolio(
+  memory: Memory,
+  file: FileMapping,
+  index: number,
+  { node, fault, writeEndBytes }: ShmemRequest,
+): number {
   const allowed = shmemAllowableOrders(memory, file, { vma: fault?.vma, index, writeEndBytes: writeEndBytes ?? 0 });
   const fitting = fault === undefined ? allowed : suitableOrders(fault.vma, fault.page, allowed);
   const order = emptyOrder(file, index, fitting);
@@ -157,7 +166,7 @@ function newFolio(memory: Memory, file: FileMapping, index: number, { node, faul
 
 /** shmem_suitable_orders: the highest whose block has no page in the cache or on swap; 0 if none is. */
 function emptyOrder(file: FileMapping, index: number, orders: number): number {
-  for (let left = orders; left !== 0; ) {
+  for (let left = orders; left !== 0;) {
     const order = highestOrder(left);
     const n = 1 << order;
     if (isRangeFree(file, index - (index % n), n)) return order;

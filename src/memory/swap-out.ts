@@ -142,7 +142,12 @@ function dropFromCache(memory: Memory, head: number): void {
   const key = frames.rmapKey[head];
   const file = keys.mappingOf(key);
   if (!(file instanceof FileMapping)) return;
-  if (frames.kindOf(head) !== SHMEM) evictFromWorkingset(memory, head);
-  file.clear(keys.indexOf(key), 2 ** frames.order[head]);
+  const first = keys.indexOf(key);
+  const end = first + 2 ** frames.order[head];
+  if (frames.kindOf(head) !== SHMEM) {
+    const shadow = evictFromWorkingset(memory, head);
+    for (let index = first; index < end; index++) file.shadows.set(index, shadow);
+  }
+  file.clear(first, end - first);
   freeFolio(memory, head);
 }

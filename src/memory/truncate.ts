@@ -19,6 +19,7 @@ import { ZERO_CONTENT } from "./page-contents.ts";
 import { shmemGetFolio } from "./shmem.ts";
 import { splitFolioAround } from "./split-folio.ts";
 import { freeSwapEntries } from "./swap.ts";
+import { Unsupported } from "./unsupported.ts";
 import { unmapFileFolio } from "./unmap-file-folio.ts";
 import { unmapFileRange } from "./zap.ts";
 
@@ -39,7 +40,8 @@ export function ftruncateFile(memory: Memory, file: FileMapping, sizeBytes: numb
     return 0;
   }
   const holeBegin = Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
-  if (oldSize > holeBegin * PAGE_SIZE_BYTES || file.fileKind === "disk") unmapFileRange(memory, file, holeBegin, FAR, true);
+  if (oldSize > holeBegin * PAGE_SIZE_BYTES || file.fileKind === "disk")
+    unmapFileRange(memory, file, holeBegin, FAR, true);
   truncateRange(memory, file, sizeBytes, FAR * PAGE_SIZE_BYTES);
   forgetBlocks(file, holeBegin, FAR);
   if (file.fileKind === "disk") zeroTail(memory, file, sizeBytes);
@@ -54,17 +56,25 @@ function zeroTail(memory: Memory, file: FileMapping, sizeBytes: number): void {
 
 function forgetBlocks(file: FileMapping, first: number, end: number): void {
   for (const index of file.blocks.keys()) if (index >= first && index < end) file.blocks.delete(index);
+  for (const index of file.shadows.keys()) if (index >= first && index < end) file.shadows.delete(index);
   for (const index of file.dirtyPages) if (index >= first && index < end) file.dirtyPages.delete(index);
 }
 
 /** fallocate(2), to allocate or to punch a hole: 0 or -errno. */
 export function fallocateFile(
-  memory: Memory, file: FileMapping, offsetBytes: number, lengthBytes: number, punch: boolean,
-): number { // prettier-ignore
+  memory: Memory,
+  file: FileMapping,
+  offsetBytes: number,
+  lengthBytes: number,
+  punch: boolean,
+): number {
+  // prettier-ignore
   if (lengthBytes <= 0) return -EINVAL;
   const endBytes = offsetBytes + lengthBytes;
   if (file.fileKind === "hugetlb") {
-    return punch ? punchHugetlbFile(memory, file, offsetBytes, endBytes) : allocateHugetlbRange(memory, file, offsetBytes, endBytes);
+    return punch
+      ? punchHugetlbFile(memory, file, offsetBytes, endBytes)
+      : allocateHugetlbRange(memory, file, offsetBytes, endBytes);
   }
   if (punch) {
     punchHole(memory, file, offsetBytes, endBytes);
@@ -98,8 +108,12 @@ function allocateShmem(memory: Memory, file: FileMapping, offsetBytes: number, e
   const end = Math.ceil(endBytes / PAGE_SIZE_BYTES);
   const first = Math.floor(offsetBytes / PAGE_SIZE_BYTES);
   if (file.shmemHuge !== "settings" && end - first > TMPFS_PAGES) return -ENOSPC;
-  for (let index = first; index < end; ) {
-    const head = shmemGetFolio(memory, file, index, { purpose: "fallocate", node: LOCAL_NODE, writeEndBytes: endBytes });
+  for (let index = first; index < end;) {
+    const head = shmemGetFolio(memory, file, index, {
+      purpose: "fallocate",
+      node: LOCAL_NODE,
+      writeEndBytes: endBytes,
+    });
     markDirty(memory, head);
     index = nextIndexOf(memory, head);
   }
@@ -144,16 +158,29 @@ function removeWhole(memory: Memory, file: FileMapping, first: number, end: numb
     if (firstIndexOf(memory, head) >= first && nextIndexOf(memory, head) <= end) removeFolio(memory, file, head);
   }
   if (heads.length > 0) drainLru(memory);
-  freeSwapped(memory, file, first, end);
+  freeSwapped(memory, file, first, end, false);
 }
 
-function freeSwapped(memory: Memory, file: FileMapping, first: number, end: number): void {
-  for (let index = first; file.swappedPages > 0 && index < Math.min(end, file.indexLimit); index++) {
+/**
+ * shmem_free_swap of every page in [first, end) that is on swap. A large folio's entry that lies in there only in part was
+ * brought in before, unless it reaches behind the end of the file: Linux 6.18.15 loops for ever over such an entry.
+ */
+function freeSwapped(memory: Memory, file: FileMapping, first: number, end: number, isLast: boolean): void {
+  const { shmemOrder } = memory.swap;
+  for (let index = first, n = 1; file.swappedPages > 0 && index < Math.min(end, file.indexLimit); index += n) {
+    n = 1;
     const slot = file.swapSlotAt(index);
     if (slot < 0) continue;
-    file.clear(index, 1);
-    memory.swap.shmemOrder[slot] = 0;
-    freeSwapEntries(memory, slot, 1);
+    const pages = 2 ** shmemOrder[slot];
+    const offset = slot % pages;
+    if (offset > 0 || index + pages > end) {
+      if (isLast) throw new Unsupported("ftruncate", "the new end lies within a large folio on swap, where Linux 6.18.15 hangs");
+      n = pages - offset;
+      continue;
+    }
+    n = pages;
+    file.clear(index, n);
+    freeSwapEntries(memory, slot, n);
   }
   if (file.swappedPages === 0) memory.swap.swappedFiles.delete(file);
 }
@@ -179,7 +206,13 @@ function partialFolio(memory: Memory, file: FileMapping, index: number): number 
 }
 
 /** truncate_inode_partial_folio. False: the folio stays whole. */
-function truncatePartialFolio(memory: Memory, file: FileMapping, head: number, startBytes: number, endBytes: number): boolean {
+function truncatePartialFolio(
+  memory: Memory,
+  file: FileMapping,
+  head: number,
+  startBytes: number,
+  endBytes: number,
+): boolean {
   const { frames } = memory;
   const first = firstIndexOf(memory, head);
   const size = 2 ** frames.order[head] * PAGE_SIZE_BYTES;
@@ -219,7 +252,7 @@ function splitOrUnmap(memory: Memory, file: FileMapping, head: number, frame: nu
 function zeroBytes(memory: Memory, file: FileMapping, head: number, from: number, to: number): void {
   const { contents } = memory;
   const first = firstIndexOf(memory, head);
-  for (let at = from; at < to; ) {
+  for (let at = from; at < to;) {
     const page = Math.floor(at / PAGE_SIZE_BYTES);
     const base = page * PAGE_SIZE_BYTES;
     const end = Math.min(to, base + PAGE_SIZE_BYTES);
@@ -227,15 +260,21 @@ function zeroBytes(memory: Memory, file: FileMapping, head: number, from: number
     if (end - at === PAGE_SIZE_BYTES) {
       contents.set(frame, ZERO_CONTENT);
       file.dirtyPages.delete(first + page);
-    } else if (contents.isKept) contents.set(frame, contents.withFilledBytes(contents.of(frame), at - base, end - base, 0));
+    } else if (contents.isKept)
+      contents.set(frame, contents.withFilledBytes(contents.of(frame), at - base, end - base, 0));
     at = end;
   }
 }
 
 /** What is left between the edges: pieces of folios that were split, and folios that could not be. */
 function removeRest(
-  memory: Memory, file: FileMapping, first: number, end: number, range: { readonly startBytes: number; readonly endBytes: number },
-): void { // prettier-ignore
+  memory: Memory,
+  file: FileMapping,
+  first: number,
+  end: number,
+  range: { readonly startBytes: number; readonly endBytes: number },
+): void {
+  // prettier-ignore
   const { frames, keys } = memory;
   const heads = foliosBetween(memory, file, first, end);
   if (heads.length > 0) drainLru(memory);
@@ -244,5 +283,5 @@ function removeRest(
     if (file.fileKind === "disk" || frames.order[head] === 0) removeFolio(memory, file, head);
     else truncatePartialFolio(memory, file, head, range.startBytes, range.endBytes);
   }
-  freeSwapped(memory, file, first, end);
+  freeSwapped(memory, file, first, end, true);
 }

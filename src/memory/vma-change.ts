@@ -4,7 +4,7 @@
  * Two neighbours merge if their flags (soft-dirty aside), file and descriptor agree, the page offsets continue, and their
  * anon_vmas are one, or one of them has none and the other was not cloned from a parent at fork. VMAs with VM_DONTEXPAND
  * (hugetlb) never merge. Which half of a split is the new VMA decides nothing: here it is the smaller one, so that few
- * entries change their VMA.
+ * entries change their VMA. A VMA whose range changes goes behind its equals in the interval trees.
  */
 import { type AnonVma, cloneAnonVmas, unlinkAnonVmas } from "./anon-vma.ts";
 import { assert } from "./assert.ts";
@@ -52,6 +52,7 @@ export function splitVma(memory: Memory, vma: Vma, page: number): number {
     added.pgoff += page - start;
     vma.end = page;
   }
+  vma.renewTreePlace();
   if (vma.anonVma !== undefined) {
     added.anonVma = vma.anonVma;
     cloneAnonVmas(added, vma, false);
@@ -129,9 +130,11 @@ export function mergeNewRange(memory: Memory, mm: Mm, range: MergeRange): Vma | 
   if (left === undefined) {
     target.start = range.start;
     target.pgoff = range.pgoff;
+    target.renewTreePlace();
     return target;
   }
   left.end = range.end;
+  left.renewTreePlace();
   if (right !== undefined) {
     left.end = right.end;
     absorb(memory, right, left);
@@ -173,6 +176,7 @@ export function mergeWithNeighbours(
   if (left !== undefined && right !== undefined) {
     duplicateAnonVma(left, right.anonVma === undefined ? vma : right);
     left.end = right.end;
+    left.renewTreePlace();
     absorb(memory, vma, left);
     absorb(memory, right, left);
     return left;
@@ -187,14 +191,17 @@ function growLeft(memory: Memory, left: Vma, vma: Vma, end: number): Vma {
   duplicateAnonVma(left, vma);
   if (end === vma.end) {
     left.end = end;
+    left.renewTreePlace();
     absorb(memory, vma, left);
     return left;
   }
   splitPmdAtEdge(memory, vma, end);
   const { start } = vma;
   left.end = end;
+  left.renewTreePlace();
   vma.pgoff += end - start;
   vma.start = end;
+  vma.renewTreePlace();
   tellVmaChange(memory, start, end, vma, left);
   return left;
 }
@@ -207,11 +214,13 @@ function growRight(memory: Memory, right: Vma, vma: Vma, start: number): Vma {
   const { end } = vma;
   right.start = start;
   right.pgoff -= end - start;
+  right.renewTreePlace();
   if (isWhole) {
     absorb(memory, vma, right);
     return right;
   }
   vma.end = start;
+  vma.renewTreePlace();
   tellVmaChange(memory, start, end, vma, right);
   return right;
 }

@@ -68,6 +68,7 @@ export interface HugetlbVmaState {
 }
 
 let nextVmaId = 1;
+let nextTreePlace = 1;
 
 export class Vma {
   /** A name for events; a VMA split off another has one of its own. */
@@ -89,6 +90,8 @@ export class Vma {
   swapReadahead: SwapReadahead | undefined;
   /** Every anon_vma whose folios this VMA may map. */
   readonly anonVmaChain: AnonVma[] = [];
+  /** Its place among VMAs with the same pgoff in the interval trees: behind those that were entered before. */
+  treePlace = nextTreePlace++;
 
   constructor(mm: Mm, start: number, end: number, flags: number, pgoff: number, file?: FileMapping) {
     this.mm = mm;
@@ -101,6 +104,11 @@ export class Vma {
 
   has(flag: number): boolean {
     return (this.flags & flag) !== 0;
+  }
+
+  /** Call after changing the range: the VMA was taken out of its interval trees and entered anew. */
+  renewTreePlace(): void {
+    this.treePlace = nextTreePlace++;
   }
 
   get isHugetlb(): boolean {

@@ -89,7 +89,7 @@ export function unmapFileRange(
   endIndex: number,
   evenCows: boolean,
 ): void {
-  const vmas = [...mapping.vmas].sort((a, b) => a.pgoff - b.pgoff || a.id - b.id);
+  const vmas = [...mapping.vmas].sort((a, b) => a.pgoff - b.pgoff || a.treePlace - b.treePlace);
   for (const vma of vmas) {
     const start = Math.max(vma.start, vma.start + firstIndex - vma.pgoff);
     const end = Math.min(vma.end, vma.start + endIndex - vma.pgoff);

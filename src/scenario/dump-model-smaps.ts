@@ -25,6 +25,7 @@ import {
   isSwapEntry,
   isTable,
   offsetOfEntry,
+  swappedPagesIn,
   pmdEntryOf,
   pteIndex,
   refcount,
@@ -74,7 +75,7 @@ function permissions(vma: Vma): string {
 }
 
 function accountVma(memory: Memory, vma: Vma, smaps: SmapsAccount, numa: NumaMapsAccount): void {
-  accountShmemSwap(vma, smaps);
+  accountShmemSwap(memory, vma, smaps);
   for (let page = vma.start; page < vma.end;) {
     const end = Math.min(vma.end, page - pteIndex(page) + 512);
     const pmd = pmdEntryOf(memory, vma.mm, page);
@@ -86,21 +87,19 @@ function accountVma(memory: Memory, vma: Vma, smaps: SmapsAccount, numa: NumaMap
 }
 
 /** A file's pages on swap, by the object: a shared mapping counts all that fall into it (kernel-facts 3.4). */
-function accountShmemSwap(vma: Vma, smaps: SmapsAccount): void {
-  if (vma.file?.fileKind !== "shmem" || vma.file.swappedPages === 0) return;
-  if (vma.has(VM_SHARED) || !vma.has(VM_WRITE)) smaps.swap += swappedIn(vma, vma.start, vma.end) * 4096;
-}
-
-function swappedIn(vma: Vma, start: number, end: number): number {
-  let swapped = 0;
-  for (let page = start; page < end; page++) if ((vma.file?.swapSlotAt(vma.indexOf(page)) ?? -1) >= 0) swapped++;
-  return swapped;
+function accountShmemSwap(memory: Memory, vma: Vma, smaps: SmapsAccount): void {
+  const { file } = vma;
+  if (file?.fileKind !== "shmem" || file.swappedPages === 0 || (!vma.has(VM_SHARED) && vma.has(VM_WRITE))) return;
+  const isWhole = vma.pgoff === 0 && (vma.end - vma.start) * 4096 >= file.sizeBytes;
+  const end = vma.indexOf(vma.end);
+  smaps.swap += (isWhole ? file.swappedPages : swappedPagesIn(memory, file, vma.pgoff, end)) * 4096;
 }
 
 /** A private writable mapping of shmem adds what is swapped behind its holes. */
-function accountHole(_memory: Memory, vma: Vma, start: number, end: number, smaps: SmapsAccount): void {
-  if (vma.file?.fileKind !== "shmem" || vma.file.swappedPages === 0) return;
-  if (!vma.has(VM_SHARED) && vma.has(VM_WRITE)) smaps.swap += swappedIn(vma, start, end) * 4096;
+function accountHole(memory: Memory, vma: Vma, start: number, end: number, smaps: SmapsAccount): void {
+  const { file } = vma;
+  if (file?.fileKind !== "shmem" || file.swappedPages === 0 || vma.has(VM_SHARED) || !vma.has(VM_WRITE)) return;
+  smaps.swap += swappedPagesIn(memory, file, vma.indexOf(start), vma.indexOf(end)) * 4096;
 }
 
 function accountTable(

@@ -150,7 +150,7 @@ function writeThpSetting(memory: Memory, name: string, value: string): number {
   if (name === "shmem_enabled") {
     if (!isOneOf(value, ["always", "within_size", "advise", "never", "deny", "force"])) return -EINVAL;
     // Nothing but the size of a PMD may be inherited from force.
-    const inherits = thp.shmemSize.flatMap((size, order) => (size === "inherit" ? [order] : []));
+    const inherits = thp.shmemSize.flatMap((own, order) => (own === "inherit" ? [order] : []));
     if (value === "force" && String(inherits) !== String([HPAGE_PMD_ORDER])) return -EINVAL;
     thp.shmemEnabled = value;
     if (value !== "force" && value !== "deny") thp.shmemMount = value;

@@ -29,7 +29,7 @@ export function memfd(machine: SymbolicMachine, wish: Wish, profile: ProfileName
   if (process === undefined || descriptor === undefined) return;
   const pages = pagesOfNewMapping(profile, wish);
   machine.say(process.name, "memfd", descriptor, sizeText(pages));
-  mapMade(machine, process, addFile(process, { descriptor, kind: "memfd", sizeBytes: pages * PAGE_BYTES }), wish);
+  mapMade(machine, process, addFile(process, { descriptor, kind: "memfd", size: { bytes: pages * PAGE_BYTES } }), wish);
 }
 
 /** A file, mostly written to, and a mapping of it. Its name is new. */
@@ -39,9 +39,16 @@ export function openFile(kind: "tmpfs" | "ext4") {
     const descriptor = machine.newDescriptor();
     if (process === undefined || descriptor === undefined) return;
     const pages = choose(kind === "tmpfs" ? [16, 25, 64, 512, 600] : [1, 8, 16, 25, 32, 64, 100, 200], wish, 1);
+    const others = machine.namedFiles.filter(({ file }) => file.kind === kind);
+    if (others.length > 0 && choose([0, 0, 1], wish, 11) === 1) {
+      const { path, file } = others[wish.area % others.length];
+      openAgain(machine, process, { path, file, descriptor }, wish);
+      return;
+    }
     const path = `/${kind === "tmpfs" ? "tmpfs" : "mnt"}/${machine.fileTag}_${descriptor}`;
     machine.say(process.name, "open", descriptor, path, sizeText(pages));
-    const file = addFile(process, { descriptor, kind, sizeBytes: pages * PAGE_BYTES });
+    const file = addFile(process, { descriptor, kind, size: { bytes: pages * PAGE_BYTES } });
+    machine.namedFiles.push({ path, file });
     if (choose([1, 1, 1, 0], wish, 2) === 1) {
       const chunk = choose(CHUNKS, wish, 3);
       machine.say(process.name, "pwrite", descriptor, 0, sizeText(pages), ...(chunk === "" ? [] : [chunk]));
@@ -49,6 +56,17 @@ export function openFile(kind: "tmpfs" | "ext4") {
     if (kind === "ext4" && choose([1, 1, 0], wish, 4) === 1) machine.say(process.name, "fsync", descriptor);
     mapMade(machine, process, file, wish);
   };
+}
+
+/** The same file under another number: both see its size change. */
+function openAgain(
+  machine: SymbolicMachine,
+  process: SymbolicProcess,
+  { path, file, descriptor }: { readonly path: string; readonly file: MadeFile; readonly descriptor: number },
+  wish: Wish,
+): void {
+  machine.say(process.name, "open", descriptor, path);
+  mapMade(machine, process, addFile(process, { ...file, descriptor }), wish);
 }
 
 /** Huge pages of the pool, anonymous or of a memfd; never more than the pool has for everybody's copies. */
@@ -70,7 +88,7 @@ export function hugetlb(machine: SymbolicMachine, wish: Wish): void {
     const descriptor = machine.newDescriptor();
     if (descriptor === undefined) return;
     machine.say(process.name, "memfd", descriptor, sizeText(pages), "hugetlb");
-    file = addFile(process, { descriptor, kind: "hugetlb", sizeBytes: pages * PAGE_BYTES });
+    file = addFile(process, { descriptor, kind: "hugetlb", size: { bytes: pages * PAGE_BYTES } });
     flags = "shared";
   }
   const made = { memory: "hugetlb" as const, pages, protection: "rw", flags, isPrivate };
@@ -84,14 +102,14 @@ export function hugetlb(machine: SymbolicMachine, wish: Wish): void {
 export function mapFile(machine: SymbolicMachine, wish: Wish): void {
   const process = pickProcess(machine, wish);
   if (process === undefined) return;
-  const files = [...process.files.values()].filter(({ kind, sizeBytes }) => kind !== "hugetlb" && sizeBytes > 0);
+  const files = [...process.files.values()].filter(({ kind, size }) => kind !== "hugetlb" && size.bytes > 0);
   if (files.length > 0) mapMade(machine, process, files[wish.area % files.length], wish);
 }
 
 function mapMade(machine: SymbolicMachine, process: SymbolicProcess, file: MadeFile, wish: Wish): void {
   const slot = machine.newSlot();
   if (slot === undefined) return;
-  const filePages = Math.ceil(file.sizeBytes / PAGE_BYTES);
+  const filePages = Math.ceil(file.size.bytes / PAGE_BYTES);
   const isWhole = choose([true, true, false], wish, 5);
   const filePage = isWhole ? 0 : Math.floor((filePages * wish.from) / SHARES);
   const pages = isWhole ? filePages : Math.max(1, Math.ceil((filePages * (wish.length + 1)) / SHARES));
@@ -133,7 +151,7 @@ function pickFile(machine: SymbolicMachine, wish: Wish, kinds: readonly MadeFile
   if (process === undefined || files.length === 0) return undefined;
   const file = files[wish.area % files.length];
   const unit = file.kind === "hugetlb" ? HUGETLB_PAGES * PAGE_BYTES : PAGE_BYTES;
-  const units = Math.max(1, Math.ceil(file.sizeBytes / unit));
+  const units = Math.max(1, Math.ceil(file.size.bytes / unit));
   const odd = file.kind !== "hugetlb" && choose([0, 0, 0, 0, 1], wish, 1) === 1 ? 1000 : 0;
   const offset = Math.floor((units * wish.from) / SHARES) * unit + odd;
   const length = Math.max(1, Math.ceil((units * (wish.length + 1)) / SHARES)) * unit - odd;
@@ -154,7 +172,7 @@ export function pwrite(machine: SymbolicMachine, wish: Wish): void {
   const chunk = choose(CHUNKS, wish);
   const words = [process.name, "pwrite", file.descriptor, bytesText(offset), bytesText(length)];
   machine.say(...words, ...(chunk === "" ? [] : [chunk]));
-  file.sizeBytes = Math.max(file.sizeBytes, offset + length);
+  file.size.bytes = Math.max(file.size.bytes, offset + length);
 }
 
 export function pread(machine: SymbolicMachine, wish: Wish): void {
@@ -169,9 +187,9 @@ export function ftruncate(machine: SymbolicMachine, wish: Wish): void {
   if (picked === undefined) return;
   const { process, file, offset, length } = picked;
   const isGrown = file.kind !== "hugetlb" && choose([0, 0, 0, 1], wish, 2) === 1;
-  const sizeBytes = isGrown ? file.sizeBytes + length : offset;
+  const sizeBytes = isGrown ? file.size.bytes + length : offset;
   machine.say(process.name, "ftruncate", file.descriptor, bytesText(sizeBytes));
-  file.sizeBytes = sizeBytes;
+  file.size.bytes = sizeBytes;
 }
 
 export function punch(machine: SymbolicMachine, wish: Wish): void {
@@ -186,7 +204,7 @@ export function allocate(machine: SymbolicMachine, wish: Wish): void {
   if (picked === undefined) return;
   const { process, file, offset, length } = picked;
   machine.say(process.name, "fallocate", file.descriptor, bytesText(offset), bytesText(length));
-  file.sizeBytes = Math.max(file.sizeBytes, offset + length);
+  file.size.bytes = Math.max(file.size.bytes, offset + length);
 }
 
 export function onFile(command: "fsync" | "fadvise") {

@@ -48,6 +48,15 @@ const QUIET = [
   "sys /proc/sys/vm/dirty_writeback_centisecs 0",
   "sys /proc/sys/vm/compaction_proactiveness 0",
 ];
+/** Settings that a scenario may change, as the kernels begin. */
+const FIRST_SETTINGS: readonly (readonly [path: string, value: string])[] = [
+  ["/sys/kernel/mm/transparent_hugepage/enabled", "madvise"],
+  ["/sys/kernel/mm/transparent_hugepage/shmem_enabled", "never"],
+  ["/sys/kernel/mm/transparent_hugepage/use_zero_page", "1"],
+  ["/sys/kernel/mm/ksm/use_zero_pages", "0"],
+  ["/sys/kernel/mm/ksm/max_page_sharing", "256"],
+  ["/sys/kernel/mm/ksm/merge_across_nodes", "1"],
+];
 const NEW_POOL = ["sys /proc/sys/vm/nr_hugepages 0", "sys /proc/sys/vm/nr_hugepages 8"];
 
 /** Where the laboratory is, or why there is none to be used. */
@@ -159,6 +168,7 @@ function tidyingAfter(text: string): string[] {
   const lines = [...paths].map((path, index) => `Z open ${index} ${path} 0`);
   if (lines.length > 0) lines.unshift("spawn Z");
   if (text.includes("swapon")) lines.push("swapoff /dev/ram1");
+  for (const [path, value] of FIRST_SETTINGS) if (text.includes(path)) lines.push(`sys ${path} ${value}`);
   return lines;
 }
 

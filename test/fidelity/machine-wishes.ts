@@ -133,7 +133,9 @@ const SHMEM_SIZES = [16, 64, 64, 256, 1024, 2048, 2048];
 
 export function anonSetting(machine: SymbolicMachine, wish: Pick<Wish, "choice">, profile: ProfileName): void {
   const size = choose(ANON_SIZES[profile] ?? ANY_SIZES, wish, 1);
-  const value = choose(["madvise", "madvise", "madvise", "madvise", "inherit", "never"], wish, 2);
+  // With huge pages for everybody the driver itself would have some, and count in the statistics.
+  const mostly = size === 2048 ? "madvise" : "always";
+  const value = choose(["madvise", "madvise", "madvise", "madvise", "inherit", "never", mostly], wish, 2);
   machine.say("thp", `${size}kB`, value);
 }
 
@@ -145,6 +147,34 @@ export function shmemSetting(machine: SymbolicMachine, wish: Pick<Wish, "choice"
 export function setting(machine: SymbolicMachine, wish: Wish, profile: ProfileName): void {
   if (choose([0, 0, 1], wish, 3) === 1) shmemSetting(machine, wish);
   else anonSetting(machine, wish, profile);
+}
+
+const PR_SET_THP_DISABLE = 41;
+const THP = "/sys/kernel/mm/transparent_hugepage";
+const KSM = "/sys/kernel/mm/ksm";
+const SYSTEM_SETTINGS = [
+  `${THP}/enabled never`,
+  `${THP}/enabled madvise`,
+  `${THP}/shmem_enabled always`,
+  `${THP}/shmem_enabled within_size`,
+  `${THP}/shmem_enabled advise`,
+  `${THP}/shmem_enabled deny`,
+  `${THP}/shmem_enabled force`,
+  `${THP}/use_zero_page 0`,
+  `${THP}/use_zero_page 1`,
+  `${KSM}/use_zero_pages 1`,
+  `${KSM}/use_zero_pages 0`,
+  `${KSM}/max_page_sharing 3`,
+  `${KSM}/merge_across_nodes 0`,
+  `${KSM}/run 2`,
+];
+
+/** A setting of all memory, or one of a process: whether it may have large folios. */
+export function sys(machine: SymbolicMachine, wish: Wish): void {
+  const process = pickProcess(machine, wish);
+  if (process !== undefined && choose([0, 0, 1], wish, 1) === 1) {
+    machine.say(process.name, "prctl", PR_SET_THP_DISABLE, choose([1, 0], wish, 2));
+  } else machine.say("sys", choose(SYSTEM_SETTINGS, wish, 3));
 }
 
 /** What the machine begins with. */

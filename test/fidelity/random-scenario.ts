@@ -81,6 +81,7 @@ const RENDERERS: Readonly<Record<WishKind, Renderer>> = {
   migrate: machines.migrate,
   node: machines.node,
   setting: machines.setting,
+  sys: machines.sys,
   mistake: machines.mistake,
   dump: (machine) => machine.dump(),
 };

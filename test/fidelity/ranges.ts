@@ -19,11 +19,15 @@ export function pickProcess({ processes }: SymbolicMachine, wish: Wish): Symboli
   return processes.length === 0 ? undefined : processes[wish.process % processes.length];
 }
 
+function isOrdinary({ mapping }: Area): boolean {
+  return mapping.memory !== "hugetlb";
+}
+
 /** The mapping of the wish among those that fit; mappings of huge pages only where asked for. */
 export function pickArea(
   process: SymbolicProcess,
   wish: Wish,
-  fits: (area: Area) => boolean = ({ mapping }) => mapping.memory !== "hugetlb",
+  fits: (area: Area) => boolean = isOrdinary,
 ): Area | undefined {
   const areas = process.areas().filter(fits);
   return areas.length === 0 ? undefined : areas[wish.area % areas.length];
@@ -55,12 +59,30 @@ export function cutRange(area: Area, { grain, from, length }: Wish): { firstPage
   }
 }
 
+const FOCUS_TURN = 40;
+
+/** Every other time the mapping that the wish before was about, in whatever process: what one does the other sees. */
+function focusedArea(
+  { focus }: SymbolicMachine,
+  process: SymbolicProcess,
+  wish: Wish,
+  fits: (area: Area) => boolean = isOrdinary,
+): Area | undefined {
+  if (!process.pages.has(focus) || choose([true, false], wish, FOCUS_TURN)) return undefined;
+  return process
+    .areas()
+    .find((area) => area.firstPage <= focus && focus < area.firstPage + area.pageCount && fits(area));
+}
+
 /** Process, mapping and pages of a wish, whatever state they are in. */
 export function pickRange(machine: SymbolicMachine, wish: Wish, fits?: (area: Area) => boolean): PageRange | undefined {
   const process = pickProcess(machine, wish);
   if (process === undefined) return undefined;
-  const area = pickArea(process, wish, fits);
-  return area === undefined ? undefined : { process, area, ...cutRange(area, wish) };
+  const area = focusedArea(machine, process, wish, fits) ?? pickArea(process, wish, fits);
+  if (area === undefined) return undefined;
+  const range = cutRange(area, wish);
+  machine.focus = range.firstPage;
+  return { process, area, ...range };
 }
 
 /** The first run of pages in the range that fit. */

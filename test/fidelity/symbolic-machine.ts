@@ -26,8 +26,8 @@ const TOUCHED_PAGES_MAX = 3000;
 export interface MadeFile {
   readonly descriptor: number;
   readonly kind: "memfd" | "tmpfs" | "ext4" | "hugetlb";
-  /** Shared by all processes that have it open. */
-  sizeBytes: number;
+  /** One for all who have it open, under whatever number. */
+  readonly size: { bytes: number };
 }
 
 /** What pages of one mmap have in common. */
@@ -119,7 +119,7 @@ export class SymbolicProcess {
     const state = this.pages.get(page);
     if (state === undefined || state.isGuard || state.protection === "n") return false;
     const file = state.mapping.file;
-    return file === undefined || state.filePage * PAGE_BYTES < file.sizeBytes;
+    return file === undefined || state.filePage * PAGE_BYTES < file.size.bytes;
   }
 
   /** A store neither fails nor waits for userfaultfd. */
@@ -136,6 +136,10 @@ export class SymbolicMachine {
   /** Part of the names of files, which must be new on the machine. */
   readonly fileTag: string;
   gupPinnedBy: SymbolicProcess | undefined;
+  /** The page that the last wish was about: the next one often is too, in this process or in a relative. */
+  focus = 0;
+  /** Files with a path, which others may open. */
+  readonly namedFiles: { readonly path: string; readonly file: MadeFile }[] = [];
   private processCount = 0;
   private regionCount = 0;
   private slotCount = 0;

@@ -57,6 +57,8 @@ export function advising(advice: string) {
   };
 }
 
+/** So many of 64 wishes may be about huge pages of the pool too. */
+const HUGETLB_SHARE = 16;
 const ADVICE = [
   "dontneed",
   "dontneed",
@@ -80,7 +82,7 @@ const ADVICE = [
 ] as const;
 
 export function advise(machine: SymbolicMachine, wish: Wish): void {
-  const range = pickRange(machine, wish);
+  const range = pickRange(machine, wish, wish.length < HUGETLB_SHARE ? () => true : undefined);
   if (range === undefined) return;
   const { process, firstPage, pageCount } = range;
   const advice = choose(ADVICE, wish);

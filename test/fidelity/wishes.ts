@@ -64,6 +64,7 @@ const MACHINE_WISHES = [
   "migrate",
   "node",
   "setting",
+  "sys",
   "mistake",
   "dump",
 ] as const;
@@ -115,6 +116,7 @@ const EVERYWHERE: Weights = {
   spawn: 1,
   mistake: 2,
   mapOver: 1,
+  sys: 1,
 };
 
 /** What a kind of scenario is about. Numbers are weights; what is not named takes them from EVERYWHERE. */
