@@ -126,6 +126,14 @@ function argumentsOf({ seed, first, count, operations, profiles }: Settings): st
   return isAll ? numbers : [...numbers, ...profiles.flatMap((profile) => ["--profile", profile])];
 }
 
+function refusalsIn(answers: ReadonlyMap<KernelCounting, LabAnswers>): string[] {
+  return [...answers].flatMap(([kernel, ofKernel]) =>
+    [...ofKernel].flatMap(([name, answer]) =>
+      answer.kind === "record" ? [] : [`${name} (${kernel}) ${answer.kind}: ${answer.reason}`],
+    ),
+  );
+}
+
 async function run(settings: Settings, onProgress: Progress): Promise<number> {
   const lab = findLab();
   if (settings.from === undefined && "missing" in lab) {
@@ -141,6 +149,7 @@ async function run(settings: Settings, onProgress: Progress): Promise<number> {
       : readAnswers(settings.from, scenarios, settings.kernels);
   if (settings.record !== undefined) {
     onProgress(`${writeAnswers(settings.record, scenarios, answers)} answers written to ${settings.record}`);
+    for (const line of refusalsIn(answers)) onProgress(line);
     return 0;
   }
   const judged = judgeAll(scenarios, answers, onProgress);

@@ -11,12 +11,15 @@ import { zapVmaRange } from "../../src/memory/zap.ts";
 /** Frames for three times 1 GiB, in one node. */
 const FRAMES = 3 * 262_144 + 65_536;
 
+/** A function is compiled well after a few thousand calls. */
+const WARM_UP_PASSES = 3;
+
 function newRun(): ModelRun {
   return new ModelRun(createCountedMachine({ config: "nopage", frameCount: FRAMES, nodeCount: 1, keepContents: false }));
 }
 
 /**
- * Commands and their times in milliseconds, on a machine that has done the same once before: its arrays are resident and
+ * Commands and their times in milliseconds, on a machine that has done the same a few times before: its arrays are resident and
  * its code is compiled, as a kernel's are that has run for a while. `afterEach` sees the machine between the commands.
  */
 export function runOnModel(
@@ -25,7 +28,7 @@ export function runOnModel(
 ): { readonly command: string; readonly elapsedMs: number }[] {
   const run = newRun();
   const { commands } = scenarioOf(text, "bench.scn");
-  for (const command of commands) runCommand(run, command);
+  for (let pass = 0; pass < WARM_UP_PASSES; pass++) for (const command of commands) runCommand(run, command);
   return commands.map((command) => {
     const start = performance.now();
     runCommand(run, command);

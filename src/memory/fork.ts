@@ -111,6 +111,7 @@ function copyPmd(memory: Memory, source: Vma, vma: Vma, from: number, to: number
   const table = tableOfEntry(entry);
   const childTable = makePteTable(memory, vma.mm, page);
   if (tables.usedEntries(table) === 0) return;
+  tables.fold(table);
   if (tables.runOf(table) !== 0 && end - page === ENTRIES_PER_TABLE && !source.mm.hasPinned) {
     copyRun(memory, source, vma, table, childTable);
   } else copyPtes(memory, source, vma, table, childTable, page, end);
@@ -221,6 +222,9 @@ function copyPtes(
     copied++;
   }
   tables.changeUsed(childTable, copied);
+  // Write-protecting has made them equal, maybe all of them.
+  tables.fold(table);
+  tables.fold(childTable);
 }
 
 function childEntry(source: Vma, entry: number, flags: number): number {

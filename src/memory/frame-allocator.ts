@@ -158,8 +158,7 @@ export class FrameAllocator {
   free(head: number): void {
     const order = this.frames.order[head];
     assert(this.frames.headOf(head) === head && this.frames.kindOf(head) !== FREE, "only an allocated folio is freed");
-    this.frames.prepare(head, order, FREE);
-    if (order > 0) this.frames.order.fill(0, head, head + (1 << order));
+    this.frames.retire(head);
     const blocks = this.nodes[this.nodeOf(head)];
     blocks.stacks[order].push(head);
     blocks.freeFrames += 1 << order;

@@ -181,18 +181,22 @@ export class Frames {
     return (this.state[frame] & RARE) !== 0 && this.poisoned.has(frame);
   }
 
-  /** Makes `1 << order` frames one folio without flags. */
+  /** Makes `1 << order` free frames one folio without flags, filled with zeros. */
   prepare(head: number, order: number, kind: FrameKind): void {
-    const n = 1 << order;
-    if (n === 1) {
-      this.order[head] = 0;
-      this.state[head] = kind;
-    } else {
-      this.order.fill(order, head, head + n);
-      this.state.fill(0, head, head + n);
-      this.state[head] = kind;
+    if (order > 0) this.order.fill(order, head, head + (1 << order));
+    this.state[head] = kind;
+  }
+
+  /** Makes a folio's frames free ones again: small, without flags, zeros. */
+  retire(head: number): void {
+    const order = this.order[head];
+    this.state[head] = FREE;
+    if (order > 0) {
+      const end = head + (1 << order);
+      this.order.fill(0, head, end);
+      this.state.fill(0, head, end);
     }
-    this.contents?.fill(0, head, head + n);
+    this.contents?.fill(0, head, head + (1 << order));
   }
 }
 

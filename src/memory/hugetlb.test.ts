@@ -52,11 +52,11 @@ test("mmap promises pages of the pool, and is refused when too few are left", ()
   expect(pool(memory)).toEqual([8, 0]);
 });
 
-test("promises of a shared file are given back only behind the mapping that replaces it", () => {
+test("a mapping that replaces a shared one finds its promises still taken, and those of a private one given back", () => {
   const memory = createTestMachine("page");
   const mm = memory.createMm("A");
   map(memory, mm, 0, 5, MAP_SHARED);
-  expect(map(memory, mm, 0, 4, MAP_SHARED | MAP_FIXED)).toBe(-ENOMEM);
+  expect(map(memory, mm, 0, 5, MAP_SHARED | MAP_FIXED)).toBe(-ENOMEM);
   expect(pool(memory)).toEqual([8, 0]);
   map(memory, mm, 0, 5, MAP_PRIVATE);
   expect(map(memory, mm, 0, 4, MAP_PRIVATE | MAP_FIXED)).toBe(BASE);

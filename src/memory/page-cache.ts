@@ -11,10 +11,14 @@ import { freeIfUnused } from "./folio-references.ts";
 import { DIRTY, FILE, RECLAIM, SHMEM, SWAPBACKED } from "./frames.ts";
 import { addToLru } from "./lru.ts";
 import type { Memory } from "./memory.ts";
+import { Unsupported } from "./unsupported.ts";
 import { NO_SHADOW, refaultToWorkingset } from "./workingset.ts";
 
 /** The highest order of a page cache folio (MAX_PAGECACHE_ORDER). */
 export const MAX_PAGECACHE_ORDER = HPAGE_PMD_ORDER;
+
+/** A file has a word for each of its pages up to the last one cached. */
+const FILE_PAGES_LIMIT = 2 ** 24;
 
 /** The head of the folio that caches page `index`, or 0. */
 export function cachedFolio(memory: Memory, file: FileMapping, index: number): number {
@@ -65,6 +69,7 @@ export function createCacheFolio(
   node: number,
 ): number {
   assert(first % 2 ** order === 0, "a folio is aligned in its file");
+  if (first >= FILE_PAGES_LIMIT) throw new Unsupported("a file", "pages behind its first 64 GiB");
   const isShmem = file.fileKind === "shmem";
   const head = memory.allocator.allocate(order, isShmem ? SHMEM : FILE, node);
   memory.events.created(head, order, false);

@@ -64,7 +64,7 @@ export class PageContents {
   withFilledBytes(content: number, from: number, to: number, byte: number): number {
     const { fill, words } = this.known[content];
     const changed = new Map(words);
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to;) {
       const wordIndex = Math.floor(at / 8);
       const end = Math.min(to, wordIndex * 8 + 8);
       const mask = ((1n << (BigInt(end - at) * 8n)) - 1n) << (BigInt(at % 8) * 8n);

@@ -33,6 +33,7 @@ const stepArbitrary = fc.oneof(
     flags: flagsArbitrary,
   }),
   fc.record({ kind: fc.constant("clear"), index: fc.nat(511), n: fc.nat(512) }),
+  fc.record({ kind: fc.constant("fold") }),
 );
 
 test("a table answers as 512 plain words would, whatever was written and in whatever way", () => {
@@ -49,7 +50,8 @@ test("a table answers as 512 plain words would, whatever was written and in what
         } else if (step.kind === "empty") {
           plain[step.index] = 0;
           tables.set(table, step.index, 0);
-        } else if (step.kind === "run") {
+        } else if (step.kind === "fold") tables.fold(table);
+        else if (step.kind === "run") {
           for (let i = 0; i < 512; i++) plain[i] = presentEntry(step.frame + i, step.flags);
           tables.setRun(table, plain[0]);
         } else {

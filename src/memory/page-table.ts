@@ -204,6 +204,21 @@ export class PageTables {
     this.used[table] = ENTRIES_PER_TABLE;
   }
 
+  /** Makes the table a run if its entries have become one: worth a look after a change of the whole table. */
+  fold(table: number): void {
+    const row = this.row[table];
+    if (row < 0 || this.used[table] !== ENTRIES_PER_TABLE) return;
+    const { words } = this;
+    const at = row * ENTRIES_PER_TABLE;
+    let expected = words[at];
+    if (!isPresent(expected)) return;
+    for (let i = 1; i < ENTRIES_PER_TABLE; i++) {
+      expected = (expected + NEXT_FRAME) | 0;
+      if (words[at + i] !== expected) return;
+    }
+    this.setRun(table, words[at]);
+  }
+
   /** Where the table's 512 words begin in `allWords`; spreads the table out. */
   wordsAt(table: number): number {
     const row = this.row[table];

@@ -28,7 +28,7 @@ export function pteBatch(
   const frame = frameOfEntry(entry);
   const order = frames.order[frame];
   if (order === 0) return 1;
-  const most = Math.min(limit, frames.headOf(frame) + 2 ** order - frame);
+  const most = Math.min(limit, frames.headOf(frame) + (1 << order) - frame);
   if (most === 1 || tables.runOf(table) !== 0) return most;
   const respected = ~ignored;
   const at = tables.wordsAt(table) + index;

@@ -19,7 +19,9 @@ export function candidateVmas(memory: Memory, head: number): { readonly vma: Vma
   const mapping = memory.keys.mappingOf(key);
   if (mapping instanceof AnonVma || mapping instanceof FileMapping) {
     const index = memory.keys.indexOf(key);
-    return [...mapping.vmas].sort((a, b) => a.pgoff - b.pgoff || a.treePlace - b.treePlace).map((vma) => ({ vma, index }));
+    return [...mapping.vmas]
+      .sort((a, b) => a.pgoff - b.pgoff || a.treePlace - b.treePlace)
+      .map((vma) => ({ vma, index }));
   }
   if (!(mapping instanceof KsmStableNode)) return [];
   const found: { vma: Vma; index: number }[] = [];

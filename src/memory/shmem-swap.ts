@@ -103,7 +103,7 @@ export function swapInShmem(memory: Memory, file: FileMapping, index: number, no
  */
 export function swappedPagesIn(memory: Memory, file: FileMapping, first: number, end: number): number {
   let swapped = 0;
-  for (let index = first; index < Math.min(end, file.indexLimit); ) {
+  for (let index = first; index < Math.min(end, file.indexLimit);) {
     const slot = file.swapSlotAt(index);
     const n = slot < 0 ? 1 : 2 ** memory.swap.shmemOrder[slot];
     if (slot >= 0) swapped += n;

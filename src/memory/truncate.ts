@@ -174,7 +174,8 @@ function freeSwapped(memory: Memory, file: FileMapping, first: number, end: numb
     const pages = 2 ** shmemOrder[slot];
     const offset = slot % pages;
     if (offset > 0 || index + pages > end) {
-      if (isLast) throw new Unsupported("ftruncate", "the new end lies within a large folio on swap, where Linux 6.18.15 hangs");
+      if (isLast)
+        throw new Unsupported("ftruncate", "the new end lies within a large folio on swap, where Linux 6.18.15 hangs");
       n = pages - offset;
       continue;
     }

@@ -55,7 +55,6 @@ const FIRST_SETTINGS: readonly (readonly [path: string, value: string])[] = [
   ["/sys/kernel/mm/transparent_hugepage/use_zero_page", "1"],
   ["/sys/kernel/mm/ksm/use_zero_pages", "0"],
   ["/sys/kernel/mm/ksm/max_page_sharing", "256"],
-  ["/sys/kernel/mm/ksm/merge_across_nodes", "1"],
 ];
 const NEW_POOL = ["sys /proc/sys/vm/nr_hugepages 0", "sys /proc/sys/vm/nr_hugepages 8"];
 

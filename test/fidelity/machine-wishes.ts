@@ -79,7 +79,7 @@ export function uffdwp(machine: SymbolicMachine, wish: Wish): void {
   if (range === undefined || range.process.uffd === "inherited") return;
   const { process, firstPage, pageCount } = range;
   process.uffd = "own";
-  process.change(firstPage, pageCount, { isWriteProtected: true });
+  process.change(firstPage, pageCount, { isWriteProtected: true, mark: machine.newMark() });
   machine.say(process.name, "uffdwp", addressText(process, firstPage), sizeText(pageCount));
 }
 
@@ -165,7 +165,6 @@ const SYSTEM_SETTINGS = [
   `${KSM}/use_zero_pages 1`,
   `${KSM}/use_zero_pages 0`,
   `${KSM}/max_page_sharing 3`,
-  `${KSM}/merge_across_nodes 0`,
   `${KSM}/run 2`,
 ];
 

@@ -86,8 +86,10 @@ export function mapAt(
   if (file !== undefined) words.push(`fd=${file.descriptor}`);
   if (filePage > 0) words.push(`off=${sizeText(filePage)}`);
   machine.say(...words);
+  const mark = machine.newMark();
   for (let page = 0; page < made.pages; page++) {
     process.pages.set(firstPage + page, {
+      mark,
       mapping,
       filePage: filePage + page,
       protection: made.protection,
@@ -157,7 +159,7 @@ export function mprotect(machine: SymbolicMachine, wish: Wish): void {
   const { process, firstPage, pageCount } = range;
   const protection = choose(["r", "r", "rw", "rw", "rw", "n", "rx", "rwx"], wish);
   machine.say(process.name, "mprotect", addressText(process, firstPage), sizeText(pageCount), protection);
-  process.change(firstPage, pageCount, { protection });
+  process.change(firstPage, pageCount, { protection, mark: machine.newMark() });
 }
 
 /** Moves pages; what they were keeps its marks. */
@@ -175,19 +177,16 @@ export function mremapMove(machine: SymbolicMachine, wish: Wish): void {
   const slot = machine.newSlot();
   if (range === undefined || slot === undefined) return;
   const { process, firstPage, pageCount } = range;
+  if (!canMove(process, firstPage, pageCount)) return;
   const to = slot / PAGE_BYTES + choose([0, firstPage % 512, firstPage % 512, 3], wish);
   const [from, size] = [addressText(process, firstPage), sizeText(pageCount)];
   machine.say(process.name, "mremap", from, size, size, `0x${(to * PAGE_BYTES).toString(16)}`);
-  if (canMove(process, firstPage, pageCount)) movePages(process, firstPage, pageCount, to);
+  movePages(process, firstPage, pageCount, to);
 }
 
-/** Ranges of several VMAs may be moved or refused; those that this generator moves lie in one. */
+/** Several VMAs move together, but not where userfaultfd watches one of them. */
 function canMove(process: SymbolicProcess, firstPage: number, pageCount: number): boolean {
-  const first = process.page(firstPage);
-  for (let page = firstPage; page < firstPage + pageCount; page++) {
-    if (!process.pages.has(page) || process.page(page).mapping !== first.mapping) return false;
-  }
-  return true;
+  return process.uffd === "none" || isOneVma(process, firstPage, pageCount);
 }
 
 /** Grows at its end, or shrinks. */
@@ -200,7 +199,7 @@ export function mremapResize(machine: SymbolicMachine, wish: Wish): void {
   const [from, size] = [addressText(process, firstPage), sizeText(pageCount)];
   machine.say(process.name, "mremap", from, size, sizeText(wanted));
   if (wanted < pageCount) process.unmap(firstPage + wanted, pageCount - wanted);
-  else if (process.isFree(firstPage + pageCount, wanted - pageCount) && isUniform(process, firstPage, pageCount)) {
+  else if (process.isFree(firstPage + pageCount, wanted - pageCount) && isOneVma(process, firstPage, pageCount)) {
     const state = process.page(firstPage);
     for (let page = pageCount; page < wanted; page++) {
       process.pages.set(firstPage + page, { ...state, isGuard: false, filePage: state.filePage + page });
@@ -209,11 +208,10 @@ export function mremapResize(machine: SymbolicMachine, wish: Wish): void {
 }
 
 /** Growing fails where the range is of several VMAs: then nothing new is there to be touched. */
-function isUniform(process: SymbolicProcess, firstPage: number, pageCount: number): boolean {
-  const first = process.page(firstPage);
+function isOneVma(process: SymbolicProcess, firstPage: number, pageCount: number): boolean {
+  const { mark } = process.page(firstPage);
   for (let page = firstPage; page < firstPage + pageCount; page++) {
-    const { protection, isForked } = process.page(page);
-    if (protection !== first.protection || isForked !== first.isForked) return false;
+    if (process.page(page).mark !== mark) return false;
   }
   return true;
 }

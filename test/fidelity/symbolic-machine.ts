@@ -48,6 +48,8 @@ export interface PageState {
   readonly isGuard: boolean;
   readonly isWriteProtected: boolean;
   readonly isForked: boolean;
+  /** The last call that may have cut a VMA out for this page; pages with one mark are in one VMA. */
+  readonly mark: number;
   /** KSM may look at it. */
   readonly isMergeable: boolean;
 }
@@ -140,6 +142,7 @@ export class SymbolicMachine {
   focus = 0;
   /** Files with a path, which others may open. */
   readonly namedFiles: { readonly path: string; readonly file: MadeFile }[] = [];
+  private markCount = 0;
   private processCount = 0;
   private regionCount = 0;
   private slotCount = 0;
@@ -217,6 +220,10 @@ export class SymbolicMachine {
 
   newDescriptor(): number | undefined {
     return this.descriptorCount < DESCRIPTORS_MAX ? this.descriptorCount++ : undefined;
+  }
+
+  newMark(): number {
+    return ++this.markCount;
   }
 
   /** An id for a ring or a pipe, used once. */
