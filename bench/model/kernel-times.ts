@@ -23,7 +23,11 @@ export class KernelProgram {
 
   /** Commands and their times, in order. Throws if the kernel could not do a step. */
   run(): { readonly command: string; readonly elapsedMs: number }[] {
-    const output = execFileSync(this.program, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 2 ** 28 });
+    const output = execFileSync(this.program, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"],
+      maxBuffer: 2 ** 28,
+    });
     const { times, cannot } = parseReproduction(output);
     if (cannot !== undefined) throw new Error(`line ${cannot.line}: this kernel cannot: ${cannot.reason}`);
     return times.map(({ command, elapsedNs }) => ({ command, elapsedMs: elapsedNs / 1e6 }));

@@ -22,7 +22,8 @@ function median(values: readonly number[]): number {
 
 /** The times of the three measured commands of one run. */
 function measuredOf(times: readonly { readonly command: string; readonly elapsedMs: number }[]): number[] {
-  const find = (start: string): number => times.find(({ command }) => command.startsWith(start))?.elapsedMs ?? Number.NaN;
+  const find = (start: string): number =>
+    times.find(({ command }) => command.startsWith(start))?.elapsedMs ?? Number.NaN;
   return [find("P fork"), find("C touch"), find("P munmap")];
 }
 
@@ -69,7 +70,17 @@ function printRows(rows: readonly Row[]): boolean {
     const ratio = kernelMs / modelMs;
     const isMet = ratio >= bar;
     allMet &&= isMet;
-    console.log(line([shape, operation, kernelMs.toFixed(3), modelMs.toFixed(3), ratio.toFixed(1), `>= ${bar}`, isMet ? "yes" : "NO"]));
+    console.log(
+      line([
+        shape,
+        operation,
+        kernelMs.toFixed(3),
+        modelMs.toFixed(3),
+        ratio.toFixed(1),
+        `>= ${bar}`,
+        isMet ? "yes" : "NO",
+      ]),
+    );
   }
   return allMet;
 }
@@ -82,9 +93,15 @@ function printLimits(): boolean {
     if (command.startsWith("C touch")) small = bytesPerMappedPage(run, 2 * PAGES);
   });
   let sparse = Number.NaN;
-  const stride = `spawn P\nP mmap a 0x200000000 1G rw anon,priv\nP touch @a 1G w 8k\nP touch @a+4k 1G-4k w 8k\n`.replace("1G-4k", "1073737728");
+  const stride =
+    `spawn P\nP mmap a 0x200000000 1G rw anon,priv\nP touch @a 1G w 8k\nP touch @a+4k 1G-4k w 8k\n`.replace(
+      "1G-4k",
+      "1073737728",
+    );
   runOnModel(stride, (run) => (sparse = bytesPerMappedPage(run, PAGES)));
-  console.log(`random single-page operations: ${speed.toFixed(2)} million a second (bar: >= 5) ${speed >= 5 ? "met" : "MISSED"}`);
+  console.log(
+    `random single-page operations: ${speed.toFixed(2)} million a second (bar: >= 5) ${speed >= 5 ? "met" : "MISSED"}`,
+  );
   console.log(
     `model memory per mapped page of 4 KiB: ${small.toFixed(2)} bytes after fork and write-all, ` +
       `${sparse.toFixed(2)} bytes where no table is a run (bar: <= 12) ${small <= 12 && sparse <= 12 ? "met" : "MISSED"}`,
@@ -96,7 +113,9 @@ function main(): void {
   const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds is a number from 1 on");
-  console.log(`Linux ${release()}, ${cpus()[0]?.model ?? "unknown CPU"}, ${cpus().length} CPUs, Node ${process.version}; scheme mm-owner, median of ${rounds}`);
+  console.log(
+    `Linux ${release()}, ${cpus()[0]?.model ?? "unknown CPU"}, ${cpus().length} CPUs, Node ${process.version}; scheme mm-owner, median of ${rounds}`,
+  );
   const rows = SHAPES.flatMap((shape) => compareShape(shape, rounds));
   const met = [printRows(rows), printLimits()];
   process.exitCode = met.every(Boolean) ? 0 : 1;

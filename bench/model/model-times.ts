@@ -15,7 +15,9 @@ const FRAMES = 3 * 262_144 + 65_536;
 const WARM_UP_PASSES = 3;
 
 function newRun(): ModelRun {
-  return new ModelRun(createCountedMachine({ config: "nopage", frameCount: FRAMES, nodeCount: 1, keepContents: false }));
+  return new ModelRun(
+    createCountedMachine({ config: "nopage", frameCount: FRAMES, nodeCount: 1, keepContents: false }),
+  );
 }
 
 /**
@@ -42,7 +44,11 @@ export function runOnModel(
 export function bytesPerMappedPage(run: ModelRun, mappedPages: number): number {
   const { memory } = run.machine;
   const framesInUse = memory.frames.count - memory.allocator.freeFrames();
-  const frameBytes = framesInUse * (memory.frames.order.BYTES_PER_ELEMENT + memory.frames.state.BYTES_PER_ELEMENT + memory.frames.rmapKey.BYTES_PER_ELEMENT);
+  const frameBytes =
+    framesInUse *
+    (memory.frames.order.BYTES_PER_ELEMENT +
+      memory.frames.state.BYTES_PER_ELEMENT +
+      memory.frames.rmapKey.BYTES_PER_ELEMENT);
   return (frameBytes + memory.tables.usedBytes() + memory.keys.usedBytes()) / mappedPages;
 }
 
@@ -65,7 +71,9 @@ const PAGES = 65_536;
  */
 export function randomOperationsPerSecond(operations: number, seed: number): number {
   const run = newRun();
-  const text = ["spawn A", "A mmap a 0x200000000 256M rw anon,priv", "A touch @a 256M w", "A fork B", "B fork C"].join("\n");
+  const text = ["spawn A", "A mmap a 0x200000000 256M rw anon,priv", "A touch @a 256M w", "A fork B", "B fork C"].join(
+    "\n",
+  );
   for (const command of scenarioOf(text, "bench.scn").commands) runCommand(run, command);
   const { memory } = run.machine;
   const mms = run.table.processes.map(({ mm }) => mm);

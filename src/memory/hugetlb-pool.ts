@@ -20,10 +20,30 @@ export class HugetlbPool {
   readonly temporary = new Set<number>();
   /** The flags of each free page, by node; the last is taken first. */
   private readonly freeOfNode: number[][];
+  /** nr_huge_pages: free or in use. */
+  private pageCount = 0;
+  /** Which node gets the next new page, and which gives the next one up. */
+  private nextToGrow = 0;
+  private nextToShrink = 0;
 
   constructor(pageCount: number, nodeCount: number) {
     this.freeOfNode = Array.from({ length: nodeCount }, () => []);
-    for (let page = 0; page < pageCount; page++) this.freeOfNode[page % nodeCount].push(0);
+    this.resize(pageCount);
+  }
+
+  /** nr_hugepages is written. False, and nothing done, if pages in use or promised would be too many. */
+  resize(pageCount: number): boolean {
+    const nodes = this.freeOfNode;
+    if (this.pageCount - pageCount > this.available) return false;
+    for (; this.pageCount < pageCount; this.pageCount++) {
+      nodes[this.nextToGrow].push(0);
+      this.nextToGrow = (this.nextToGrow + 1) % nodes.length;
+    }
+    while (this.pageCount > pageCount) {
+      if (nodes[this.nextToShrink].pop() !== undefined) this.pageCount--;
+      this.nextToShrink = (this.nextToShrink + 1) % nodes.length;
+    }
+    return true;
   }
 
   /** free_huge_pages. */

@@ -133,3 +133,16 @@ test("a huge page moves into the pool of the node, and leaves its own there", ()
   exitMm(memory, mm);
   expect(pool(memory)).toEqual([8, 0]);
 });
+
+test("nr_hugepages: new pages go to the nodes in turn, pages in use and promised cannot be taken away", () => {
+  const memory = createTestMachine("page");
+  const { hugetlb } = memory;
+  const mm = memory.createMm("A");
+  map(memory, mm, 0, 3, MAP_PRIVATE);
+  write(memory, mm, 0, 1);
+  expect(hugetlb.resize(2)).toBe(false);
+  expect(hugetlb.resize(3)).toBe(true);
+  expect(pool(memory)).toEqual([2, 2]);
+  expect(hugetlb.resize(5)).toBe(true);
+  expect(pool(memory)).toEqual([4, 2]);
+});

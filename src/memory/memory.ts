@@ -6,7 +6,7 @@
  * operations give the same machine.
  */
 import { FrameAllocator } from "./frame-allocator.ts";
-import type { Frames} from "./frames.ts";
+import type { Frames } from "./frames.ts";
 import { ZERO } from "./frames.ts";
 import type { KernelCounts, MemoryEvents } from "./kernel-counts.ts";
 import { HugetlbPool } from "./hugetlb-pool.ts";

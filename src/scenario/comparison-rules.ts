@@ -62,7 +62,8 @@ export const PFN_RULE: ComparisonRule = {
 
 export const PID_RULE: ComparisonRule = {
   name: "pids and owner ids in commands",
-  reason: "`spawn` and `fork` print the pid and the owner id that was free; a word that `touch` wrote begins with the pid",
+  reason:
+    "`spawn` and `fork` print the pid and the owner id that was free; a word that `touch` wrote begins with the pid",
   strips: (path, value) =>
     path[0] === "commands"
       ? value

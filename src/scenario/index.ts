@@ -2,6 +2,8 @@
  * The door of the scenario language: text to commands and back, dumps and their differences, a run, a C program.
  */
 export * from "./command.ts";
+export { type CountedMachine, type KernelConfig, createCountedMachine } from "./counted-machine.ts";
+export { BrokenInvariant, checkMachine } from "./machine-invariants.ts";
 export {
   type Comparison,
   type ComparisonOptions,

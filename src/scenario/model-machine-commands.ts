@@ -110,6 +110,10 @@ function writeSetting(memory: Memory, path: string, value: string): number {
   if (path.startsWith(KSM_FOLDER) && /^\d{1,9}$/.test(value)) {
     return changeKsmSetting(memory, path.slice(KSM_FOLDER.length), Number(value));
   }
+  if (path === "/proc/sys/vm/nr_hugepages" && /^\d{1,3}$/.test(value)) {
+    if (memory.hugetlb.resize(Number(value))) return 0;
+    throw new Unsupported(`sys ${path} ${value}`, "fewer huge pages than are in use or promised");
+  }
   const known = HARMLESS_SETTINGS.get(path);
   if (known?.test(value) === true) return 0;
   throw new Unsupported(`sys ${path} ${value}`, "the model has no such setting");

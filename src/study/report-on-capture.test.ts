@@ -347,10 +347,7 @@ describe("what is not there", () => {
   test("who shares an address space shows its figures, and is in no total", async () => {
     const { capture } = await takeCapture(machineOf([{ order: 2 }], [mapPages(0, 4)], { likes: 1 }));
     const { mm, firstVma, endVma } = capture.processes[0];
-    const report = await reportOnCapture(
-      withProcess(capture, 1, { state: "shares-mm", mm, firstVma, endVma }),
-      SHOWN,
-    );
+    const report = await reportOnCapture(withProcess(capture, 1, { state: "shares-mm", mm, firstVma, endVma }), SHOWN);
     expect(report.processes.map(({ rssBytes }) => rssBytes)).toEqual([16_384, 16_384]);
     expect(report.totals.rssBytes).toBe(16_384);
     expect(report.coverage).toMatchObject({ processesRead: 1, processesEnded: 0, processesRefused: 0 });

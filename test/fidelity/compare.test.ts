@@ -81,6 +81,7 @@ describe("rules", () => {
     const owners = (left: string, right: string): DumpDifference =>
       difference(["folios", "1", "raw mm"], "d1", left, right);
     expect(isCovered("", owners("P0(dead):3 P1:1", "P2:3 P1:1"))).toBe(true);
+    expect(isCovered("", owners("P0:3 P1:1", "P0:3 id7:1"))).toBe(true);
     expect(isCovered("", owners("P0(dead):3 P1:1", "P2:4 P1:1"))).toBe(false);
     expect(isCovered("", owners("P0:3 P1:1", "P2:3 P1:1"))).toBe(false);
     expect(isCovered("", owners("P0:3 P1:1", "P1:1 P0:3"))).toBe(false);

@@ -30,7 +30,7 @@ export type Outcome =
   /** The laboratory has no answer. */
   | { readonly kind: "unanswered"; readonly reason: string };
 
-/** Counters of /proc/vmstat that the model keeps. */
+/** Counters of /proc/vmstat that the model keeps, but for thp_zero_page_alloc: an earlier scenario may have left the huge zero page. */
 export const VMSTAT_KEYS: readonly string[] = [
   "nr_anon_transparent_hugepages",
   "nr_foll_pin_acquired",
@@ -41,7 +41,6 @@ export const VMSTAT_KEYS: readonly string[] = [
   "thp_split_page_failed",
   "thp_deferred_split_page",
   "thp_split_pmd",
-  "thp_zero_page_alloc",
   "thp_file_alloc",
   "thp_file_mapped",
   "thp_swpout",
@@ -64,15 +63,16 @@ const REFAULT_RULE: ComparisonRule = {
   },
 };
 
-/** "P0(dead):3" and "P2:3": an owner's id may have been given to another before. */
+/** "P0(dead):3" and "P2:3": an owner's id may have been given to another before. "id6:3": nobody's that is known. */
 function isSameOwner(left: string, right: string): boolean {
   const [a, b] = [left.split(":"), right.split(":")];
-  return a[1] === b[1] && (a[0] === b[0] || `${a[0]} ${b[0]}`.includes("(dead)"));
+  return a[1] === b[1] && (a[0] === b[0] || /\(dead\)|\bid[0-9]/.test(`${a[0]} ${b[0]}`));
 }
 
 const OWNER_NAME_RULE: ComparisonRule = {
-  name: "names of owner ids that were used before",
-  reason: "an owner id becomes free when the last lazy user of an address space lets go, which is soon or late",
+  name: "names of owner ids",
+  reason:
+    "an id becomes free when the last lazy user of an address space lets go, soon or late; and a process that may have no large folios cannot be asked for its id",
   covers: ({ path, left, right }) => {
     if (path.at(-1) !== "raw mm" || left === null || right === null) return false;
     const [owners, others] = [left.split(" "), right.split(" ")];

@@ -43,14 +43,17 @@ const FOLIOS_MAX = 4096;
 const COMPLAINTS_SHOWN = 2;
 
 const QUIET = [
-  // It wakes once after every change of the setting, and would look at whatever is there at that moment.
-  "sys /sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan 1",
+  // khugepaged wakes for the first process that it could do something for, and finding it again it sleeps for an hour.
+  "thp 2048kB madvise",
+  "spawn Z",
+  "Z mmap z 0x200000000 2M rw anon,priv",
+  "Z madvise @z 2M hugepage",
+  "sleep 300",
   "sys /proc/sys/vm/dirty_writeback_centisecs 0",
   "sys /proc/sys/vm/compaction_proactiveness 0",
 ];
 /** Settings that a scenario may change, as the kernels begin. */
 const FIRST_SETTINGS: readonly (readonly [path: string, value: string])[] = [
-  ["/sys/kernel/mm/transparent_hugepage/enabled", "madvise"],
   ["/sys/kernel/mm/transparent_hugepage/shmem_enabled", "never"],
   ["/sys/kernel/mm/transparent_hugepage/use_zero_page", "1"],
   ["/sys/kernel/mm/ksm/use_zero_pages", "0"],

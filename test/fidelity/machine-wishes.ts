@@ -152,9 +152,8 @@ export function setting(machine: SymbolicMachine, wish: Wish, profile: ProfileNa
 const PR_SET_THP_DISABLE = 41;
 const THP = "/sys/kernel/mm/transparent_hugepage";
 const KSM = "/sys/kernel/mm/ksm";
+/** But not whether there are large folios at all: that ends khugepaged, and a new one looks around at once. */
 const SYSTEM_SETTINGS = [
-  `${THP}/enabled never`,
-  `${THP}/enabled madvise`,
   `${THP}/shmem_enabled always`,
   `${THP}/shmem_enabled within_size`,
   `${THP}/shmem_enabled advise`,

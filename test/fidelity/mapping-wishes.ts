@@ -196,10 +196,13 @@ export function mremapResize(machine: SymbolicMachine, wish: Wish): void {
   const { process, firstPage, pageCount } = range;
   const wanted = choose([pageCount * 2, pageCount + 4, pageCount >> 1, pageCount - 1], wish);
   if (wanted < 1 || wanted > 2048) return;
+  const isFree = wanted <= pageCount || process.isFree(firstPage + pageCount, wanted - pageCount);
+  // Where it is not known whether the range is of one VMA, it is not known whether it grows either.
+  if (wanted > pageCount && isFree && !isOneVma(process, firstPage, pageCount)) return;
   const [from, size] = [addressText(process, firstPage), sizeText(pageCount)];
   machine.say(process.name, "mremap", from, size, sizeText(wanted));
   if (wanted < pageCount) process.unmap(firstPage + wanted, pageCount - wanted);
-  else if (process.isFree(firstPage + pageCount, wanted - pageCount) && isOneVma(process, firstPage, pageCount)) {
+  else if (isFree) {
     const state = process.page(firstPage);
     for (let page = pageCount; page < wanted; page++) {
       process.pages.set(firstPage + page, { ...state, isGuard: false, filePage: state.filePage + page });
@@ -207,7 +210,7 @@ export function mremapResize(machine: SymbolicMachine, wish: Wish): void {
   }
 }
 
-/** Growing fails where the range is of several VMAs: then nothing new is there to be touched. */
+/** Growing fails where the range is of several VMAs. */
 function isOneVma(process: SymbolicProcess, firstPage: number, pageCount: number): boolean {
   const { mark } = process.page(firstPage);
   for (let page = firstPage; page < firstPage + pageCount; page++) {

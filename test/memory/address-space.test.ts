@@ -4,21 +4,21 @@
  */
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { createTestCountedMachine } from "../../test/memory/machine.ts";
-import type { CountedMachine } from "../scenario/counted-machine.ts";
-import { checkMachine } from "../scenario/machine-invariants.ts";
-import { exitMm } from "./exit.ts";
-import { forkMm } from "./fork.ts";
-import { drainLru } from "./lru-batches.ts";
-import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, mmapRegion, munmapRange } from "./map.ts";
-import { mlockRange, munlockRange } from "./mlock.ts";
-import type { Mm } from "./mm.ts";
-import { mprotectRange } from "./mprotect.ts";
-import { mremapRegion } from "./mremap.ts";
-import { ENTRIES_PER_TABLE, isTable, tableOfEntry } from "./page-table.ts";
-import { touchPages } from "./touch.ts";
-import { changeVmaFlags } from "./vma-change.ts";
-import { VM_DONTCOPY, VM_HUGEPAGE, VM_READ, VM_WIPEONFORK, VM_WRITE } from "./vma.ts";
+import { createTestCountedMachine } from "./machine.ts";
+import type { CountedMachine } from "../../src/scenario/index.ts";
+import { checkMachine } from "../../src/scenario/index.ts";
+import { exitMm } from "../../src/memory/exit.ts";
+import { forkMm } from "../../src/memory/fork.ts";
+import { drainLru } from "../../src/memory/lru-batches.ts";
+import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, mmapRegion, munmapRange } from "../../src/memory/map.ts";
+import { mlockRange, munlockRange } from "../../src/memory/mlock.ts";
+import type { Mm } from "../../src/memory/mm.ts";
+import { mprotectRange } from "../../src/memory/mprotect.ts";
+import { mremapRegion } from "../../src/memory/mremap.ts";
+import { ENTRIES_PER_TABLE, isTable, tableOfEntry } from "../../src/memory/page-table.ts";
+import { touchPages } from "../../src/memory/touch.ts";
+import { changeVmaFlags } from "../../src/memory/vma-change.ts";
+import { VM_DONTCOPY, VM_HUGEPAGE, VM_READ, VM_WIPEONFORK, VM_WRITE } from "../../src/memory/vma.ts";
 
 const BASE = 0x200000;
 const SPAN = 2048;

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
-import { createTestCountedMachine, createTestMachine } from "../../test/memory/machine.ts";
-import { checkMachine } from "../scenario/machine-invariants.ts";
-import { EFAULT, EINVAL, ENOMEM } from "./errno.ts";
-import { MAP_ANONYMOUS, MAP_PRIVATE, mmapRegion } from "./map.ts";
-import type { Memory } from "./memory.ts";
-import { mlockRange } from "./mlock.ts";
-import type { Mm } from "./mm.ts";
-import { mremapRegion } from "./mremap.ts";
-import { frameOfEntry, isPresent, isTable, tableOfEntry } from "./page-table.ts";
-import { findPmdTable, findPteTable, pmdEntryOf, pteOf } from "./table-walk.ts";
-import { touchPages } from "./touch.ts";
-import { VM_LOCKED, VM_READ, VM_WRITE } from "./vma.ts";
+import { createTestCountedMachine, createTestMachine } from "./machine.ts";
+import { checkMachine } from "../../src/scenario/index.ts";
+import { EFAULT, EINVAL, ENOMEM } from "../../src/memory/errno.ts";
+import { MAP_ANONYMOUS, MAP_PRIVATE, mmapRegion } from "../../src/memory/map.ts";
+import type { Memory } from "../../src/memory/memory.ts";
+import { mlockRange } from "../../src/memory/mlock.ts";
+import type { Mm } from "../../src/memory/mm.ts";
+import { mremapRegion } from "../../src/memory/mremap.ts";
+import { frameOfEntry, isPresent, isTable, tableOfEntry } from "../../src/memory/page-table.ts";
+import { findPmdTable, findPteTable, pmdEntryOf, pteOf } from "../../src/memory/table-walk.ts";
+import { touchPages } from "../../src/memory/touch.ts";
+import { VM_LOCKED, VM_READ, VM_WRITE } from "../../src/memory/vma.ts";
 
 const BASE = 0x200000;
 const AWAY = 0x400000;
