@@ -43,10 +43,11 @@ const FOLIOS_MAX = 4096;
 const COMPLAINTS_SHOWN = 2;
 
 const QUIET = [
-  // khugepaged wakes for the first process that it could do something for, and finding it again it sleeps for an hour.
+  // khugepaged looks around once, for the first process that it finds something to do for; then it sleeps for an hour.
   "thp 2048kB madvise",
   "spawn Z",
   "Z mmap z 0x200000000 2M rw anon,priv",
+  "Z touch @z 2M w",
   "Z madvise @z 2M hugepage",
   "sleep 300",
   "sys /proc/sys/vm/dirty_writeback_centisecs 0",
