@@ -224,8 +224,11 @@ function truncatePartialFolio(
     removeFolio(memory, file, head);
     return true;
   }
+  const wasWritten = hasDirtyPage(file, first, first + size / PAGE_SIZE_BYTES);
   zeroBytes(memory, file, head, from, to);
   if (frames.order[head] === 0) return true;
+  // Splitting gives up the buffers; if those that were dirty have just gone, the folio is clean (folio_cancel_dirty).
+  if (wasWritten && !hasDirtyPage(file, first, first + size / PAGE_SIZE_BYTES)) frames.clear(head, DIRTY);
   if (splitOrUnmap(memory, file, head, head + Math.floor(from / PAGE_SIZE_BYTES))) {
     if (to < size) splitAtEnd(memory, file, head + Math.floor(to / PAGE_SIZE_BYTES));
     return true;
@@ -233,6 +236,12 @@ function truncatePartialFolio(
   if (frames.has(head, DIRTY)) return false;
   removeFolio(memory, file, head);
   return true;
+}
+
+/** Is a page of a disk's file in [first, end) known to be dirty by a write? */
+function hasDirtyPage(file: FileMapping, first: number, end: number): boolean {
+  for (let index = first; index < end; index++) if (file.dirtyPages.has(index)) return true;
+  return false;
 }
 
 /** The second split, where the hole ends, if the folio there is still large. */

@@ -172,6 +172,8 @@ function tidyingAfter(text: string): string[] {
   if (lines.length > 0) lines.unshift("spawn Z");
   if (text.includes("swapon")) lines.push("swapoff /dev/ram1");
   for (const [path, value] of FIRST_SETTINGS) if (text.includes(path)) lines.push(`sys ${path} ${value}`);
+  // What io_uring held for a process that has ended is given back at some later time.
+  if (text.includes(" uring ")) lines.push("sleep 200");
   return lines;
 }
 

@@ -250,7 +250,8 @@ export class SymbolicMachine {
 /** Pages as `mmap` takes them: "64k", "2M". */
 export function sizeText(pageCount: number): string {
   const bytes = pageCount * PAGE_BYTES;
-  return bytes % (1 << 20) === 0 && bytes > 0 ? `${bytes >> 20}M` : `${bytes >> 10}k`;
+  if (bytes === 0) return "0";
+  return bytes % (1 << 20) === 0 ? `${bytes >> 20}M` : `${bytes >> 10}k`;
 }
 
 /** An address of a page: by the mapping's name where it still lies where it was made. */
