@@ -79,7 +79,8 @@ export function uffdwp(machine: SymbolicMachine, wish: Wish): void {
   if (range === undefined || range.process.uffd === "inherited") return;
   const { process, firstPage, pageCount } = range;
   process.uffd = "own";
-  process.change(firstPage, pageCount, { isWriteProtected: true, mark: machine.newMark() });
+  process.change(firstPage, pageCount, { isWriteProtected: true });
+  process.cut(firstPage, pageCount);
   machine.say(process.name, "uffdwp", addressText(process, firstPage), sizeText(pageCount));
 }
 

@@ -86,10 +86,9 @@ export function mapAt(
   if (file !== undefined) words.push(`fd=${file.descriptor}`);
   if (filePage > 0) words.push(`off=${sizeText(filePage)}`);
   machine.say(...words);
-  const mark = machine.newMark();
   for (let page = 0; page < made.pages; page++) {
     process.pages.set(firstPage + page, {
-      mark,
+      isCut: page === 0,
       mapping,
       filePage: filePage + page,
       protection: made.protection,
@@ -159,7 +158,8 @@ export function mprotect(machine: SymbolicMachine, wish: Wish): void {
   const { process, firstPage, pageCount } = range;
   const protection = choose(["r", "r", "rw", "rw", "rw", "n", "rx", "rwx"], wish);
   machine.say(process.name, "mprotect", addressText(process, firstPage), sizeText(pageCount), protection);
-  process.change(firstPage, pageCount, { protection, mark: machine.newMark() });
+  process.change(firstPage, pageCount, { protection });
+  process.cut(firstPage, pageCount);
 }
 
 /** Moves pages; what they were keeps its marks. */
@@ -212,9 +212,8 @@ export function mremapResize(machine: SymbolicMachine, wish: Wish): void {
 
 /** Growing fails where the range is of several VMAs. */
 function isOneVma(process: SymbolicProcess, firstPage: number, pageCount: number): boolean {
-  const { mark } = process.page(firstPage);
-  for (let page = firstPage; page < firstPage + pageCount; page++) {
-    if (process.page(page).mark !== mark) return false;
+  for (let page = firstPage + 1; page < firstPage + pageCount; page++) {
+    if (process.page(page).isCut) return false;
   }
   return true;
 }

@@ -48,8 +48,8 @@ export interface PageState {
   readonly isGuard: boolean;
   readonly isWriteProtected: boolean;
   readonly isForked: boolean;
-  /** The last call that may have cut a VMA out for this page; pages with one mark are in one VMA. */
-  readonly mark: number;
+  /** A VMA may begin with this page: some call was about a range that begins or ends here. */
+  readonly isCut: boolean;
   /** KSM may look at it. */
   readonly isMergeable: boolean;
 }
@@ -107,6 +107,12 @@ export class SymbolicProcess {
     }
   }
 
+  /** A call about these pages may have made VMAs of their own for them. */
+  cut(firstPage: number, pageCount: number): void {
+    this.change(firstPage, 1, { isCut: true });
+    this.change(firstPage + pageCount, 1, { isCut: true });
+  }
+
   unmap(firstPage: number, pageCount: number): void {
     for (let page = firstPage; page < firstPage + pageCount; page++) this.pages.delete(page);
   }
@@ -142,7 +148,6 @@ export class SymbolicMachine {
   focus = 0;
   /** Files with a path, which others may open. */
   readonly namedFiles: { readonly path: string; readonly file: MadeFile }[] = [];
-  private markCount = 0;
   private processCount = 0;
   private regionCount = 0;
   private slotCount = 0;
@@ -220,10 +225,6 @@ export class SymbolicMachine {
 
   newDescriptor(): number | undefined {
     return this.descriptorCount < DESCRIPTORS_MAX ? this.descriptorCount++ : undefined;
-  }
-
-  newMark(): number {
-    return ++this.markCount;
   }
 
   /** An id for a ring or a pipe, used once. */

@@ -46,7 +46,7 @@ export function fill(machine: SymbolicMachine, wish: Wish): void {
 
 function adviseRange(machine: SymbolicMachine, range: PageRange, advice: string): void {
   const [name, address, size] = places(range);
-  range.process.change(range.firstPage, range.pageCount, { mark: machine.newMark() });
+  range.process.cut(range.firstPage, range.pageCount);
   machine.say(name, "madvise", address, size, advice);
 }
 
@@ -138,7 +138,7 @@ export function mlock(machine: SymbolicMachine, wish: Wish): void {
   const run = firstRun(range, (page) => process.isReadable(page) && !process.page(page).isWriteProtected);
   if (run === undefined || !machine.mayTouch(run.pageCount)) return;
   const [name, address, size] = places(run);
-  process.change(run.firstPage, run.pageCount, { mark: machine.newMark() });
+  process.cut(run.firstPage, run.pageCount);
   machine.say(name, choose(["mlock", "mlock", "mlock_onfault"], wish), address, size);
 }
 
@@ -146,6 +146,6 @@ export function munlock(machine: SymbolicMachine, wish: Wish): void {
   const range = pickRange(machine, wish);
   if (range === undefined) return;
   const [name, address, size] = places(range);
-  range.process.change(range.firstPage, range.pageCount, { mark: machine.newMark() });
+  range.process.cut(range.firstPage, range.pageCount);
   machine.say(name, "munlock", address, size);
 }
