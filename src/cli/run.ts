@@ -8,6 +8,7 @@ import { parseNames, parseWidth } from "./arguments.ts";
 import { EXIT_DONE, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 
 interface RunOptions {
+  readonly check?: boolean;
   readonly schemes?: readonly string[];
   readonly config: KernelCounting;
   readonly json?: boolean;
@@ -45,6 +46,7 @@ export function addRun(program: Command, run: (action: () => Promise<number>) =>
     )
     .option("--at <label>", "only the dump of this label")
     .option("--json", "all dumps as one JSON document")
+    .option("--check", "hold the counters' invariants against the page tables after every command (slow)")
     .option("--width <columns>", "columns of the output; 0: as many as needed (default: the terminal's)", parseWidth)
     .addHelpText("after", EXAMPLES)
     .action(async (file: string, options: RunOptions) => run(async () => runFile(file, options)));
@@ -63,7 +65,11 @@ async function runFile(file: string, options: RunOptions): Promise<number> {
     const known = labels.length === 0 ? "it has none" : `it has ${labels.join(", ")}`;
     throw new UsageError(`The scenario has no dump ${JSON.stringify(options.at)}: ${known}.`);
   }
-  const result = runScenario(scenario, { config: options.config, schemes });
+  const result = runScenario(scenario, {
+    config: options.config,
+    schemes,
+    checkInvariants: options.check === true,
+  });
   process.stdout.write(options.json === true ? formatJson(result, options.at) : await formatText(result, options));
   return EXIT_DONE;
 }
