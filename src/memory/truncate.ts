@@ -35,11 +35,15 @@ export function ftruncateFile(memory: Memory, file: FileMapping, sizeBytes: numb
   if (file.fileKind === "hugetlb") return truncateHugetlbFile(memory, file, sizeBytes);
   const oldSize = file.sizeBytes;
   file.sizeBytes = sizeBytes;
+  const holeBegin = Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
   if (sizeBytes > oldSize) {
-    if (file.fileKind === "disk") zeroTail(memory, file, oldSize);
+    if (file.fileKind !== "disk") return 0;
+    zeroTail(memory, file, oldSize);
+    // ext4_setattr calls truncate_pagecache for a file that grows too: a folio that reaches behind the new end is split.
+    unmapFileRange(memory, file, holeBegin, FAR, true);
+    truncateRange(memory, file, sizeBytes, FAR * PAGE_SIZE_BYTES);
     return 0;
   }
-  const holeBegin = Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
   if (oldSize > holeBegin * PAGE_SIZE_BYTES || file.fileKind === "disk")
     unmapFileRange(memory, file, holeBegin, FAR, true);
   truncateRange(memory, file, sizeBytes, FAR * PAGE_SIZE_BYTES);
