@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type TestContext, afterAll, beforeAll, expect, test } from "vitest";
+import { lockSettings, unlockSettings } from "../../test/settings-lock.ts";
 import { requireCommand, requireFile, requireRoot } from "../../test/full-run.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -32,6 +33,9 @@ function run(ctx: TestContext, args: readonly string[], input = ""): SpawnSyncRe
 
 const SMALL =
   "spawn P\nP mmap a 0x200000000 16k rw anon,priv\nP touch @a 16k w\nP fork C\ndump 1_forked\nC exit\ndump 2_gone\n";
+
+beforeAll(lockSettings);
+afterAll(unlockSettings);
 
 test("run --json prints the schema of recorded answers, with a version beside", (ctx) => {
   const { status, stdout, stderr } = run(ctx, ["run", `${SCENARIOS}q_average_rounding.scn`, "--json"]);

@@ -11,6 +11,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import os from "node:os";
 import { join } from "node:path";
 import { type TestContext, afterAll, beforeAll, expect, test } from "vitest";
+import { lockSettings, unlockSettings } from "../settings-lock.ts";
 import {
   type ReproduceOptions,
   type Scenario,
@@ -77,6 +78,9 @@ const COMPARED = [
   "q_average_rounding",
   "s_mlock",
 ];
+
+beforeAll(lockSettings);
+afterAll(unlockSettings);
 
 for (const name of COMPARED) {
   test(`this kernel answers to ${name} what the recorded one did`, (ctx) => {

@@ -13,6 +13,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "vitest";
+import { lockSettings, unlockSettings } from "../settings-lock.ts";
 import { requireCommand, requireRoot, skipAlways } from "../full-run.ts";
 
 type Piped = ChildProcessByStdio<Writable, Readable, null>;
@@ -97,7 +98,8 @@ export class TargetProgram {
   async with64kFolios<T>(ctx: TestContext, body: () => Promise<T>): Promise<T> {
     const path = `${THP_FOLDER}/hugepages-64kB/enabled`;
     if (!existsSync(path)) skipAlways(ctx, `this kernel has no ${path}`);
-    return this.withSwitch(path, "madvise", body);
+    await lockSettings();
+    return this.withSwitch(path, "madvise", body).finally(unlockSettings);
   }
 
   /** Ends all targets. */
