@@ -4,6 +4,7 @@
  */
 import type { FolioColumns, MapsVma, ProcRefusal } from "../kernel/index.ts";
 import type { FrameTable } from "./frame-table.ts";
+import type { PresentRuns } from "./present-runs.ts";
 import type { Histograms } from "./run-passes.ts";
 
 /** One size's THP settings in sysfs, as printed: "madvise", "inherit", ... */
@@ -136,5 +137,10 @@ export interface Capture {
   readonly wholeMachine: boolean;
   /** Counts the pages of every VMA by the class of their frame. The table may be changed between calls. */
   countClasses(classOfFrame: Int32Array<SharedArrayBuffer>, classCount: number): Promise<Histograms[]>;
+  /**
+   * Every present entry, by reader. The runs of a VMA may be divided among readers and, within a reader, among places;
+   * they do not overlap. O(runs) of memory: for those who need the entries themselves.
+   */
+  presentRuns(): Promise<PresentRuns[]>;
   close(): Promise<void>;
 }

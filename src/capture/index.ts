@@ -20,7 +20,9 @@ export type {
 } from "./capture.ts";
 export { CannotFreeze, type FrozenProcesses, findPids, freezeCgroup, freezeProcesses, lineage } from "./freeze.ts";
 export { CannotCapture, type LiveCapture, type LiveCaptureOptions, captureLive } from "./live-capture.ts";
+export { readMachine } from "./machine.ts";
 export type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
+export type { PresentRuns } from "./present-runs.ts";
 export type { CaptureProgress } from "./progress.ts";
 export type { RedactOptions } from "./redact.ts";
 export type { ProcessFilter } from "./roster.ts";

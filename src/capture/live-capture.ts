@@ -386,6 +386,10 @@ function finishCapture(reading: Reading, read: Read): LiveCapture {
       );
       return replies.map(({ histograms }) => histograms);
     },
+    async presentRuns() {
+      const replies = await threads.askAll(() => ({ type: "presentRuns", tables: read.tables }), "presentRuns");
+      return replies.map(({ runs }) => runs);
+    },
     async finishMappings() {
       return (await threads.askAll(() => ({ type: "finish" }), "finished")).map(({ groups }) => groups);
     },

@@ -69,6 +69,10 @@ export async function openCapture(directory: string, options: OpenCaptureOptions
         );
         return replies.map(({ histograms }) => histograms);
       },
+      async presentRuns() {
+        const tables = { mmOfVma: facts.mmOfVma, mmAlive, frameCount: frames.frameCount };
+        return (await readers.askAll(() => ({ type: "presentRuns", tables }), "presentRuns")).map(({ runs }) => runs);
+      },
       close: () => readers.stop(),
     };
   } catch (error) {

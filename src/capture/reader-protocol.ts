@@ -7,6 +7,7 @@ import type { LoadTables, LoadedRuns } from "./load-runs.ts";
 import type { StoredGroup } from "./mapping-part.ts";
 import type { CompareRequest, CompareResult } from "./mapcount-compare.ts";
 import type { ReaderTotals } from "./pagemap-reader.ts";
+import type { PresentRuns } from "./present-runs.ts";
 import type { ReadPlan } from "./read-plan.ts";
 import type { RereadRequest, RereadResult } from "./reread-frames.ts";
 import type { Histograms, PassTables } from "./run-passes.ts";
@@ -52,6 +53,7 @@ export type ReaderRequest =
       readonly classOfFrame: Int32Array<SharedArrayBuffer>;
       readonly classCount: number;
     }
+  | { readonly type: "presentRuns"; readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount"> }
   | { readonly type: "finish" };
 
 export type ReaderReply =
@@ -63,5 +65,6 @@ export type ReaderReply =
   | ({ readonly type: "reread" } & RereadResult)
   | { readonly type: "events"; readonly events: Int32Array }
   | { readonly type: "histograms"; readonly histograms: Histograms }
+  | { readonly type: "presentRuns"; readonly runs: PresentRuns }
   | { readonly type: "finished"; readonly groups: readonly StoredGroup[] }
   | { readonly type: "failed"; readonly message: string; readonly code: string | undefined; readonly stack: string };

@@ -11,6 +11,7 @@ import { loadRuns } from "./load-runs.ts";
 import { compareWindows } from "./mapcount-compare.ts";
 import { MappingPart, StoredGroups } from "./mapping-part.ts";
 import { PagemapReader } from "./pagemap-reader.ts";
+import { collectPresentRuns } from "./present-runs.ts";
 import { finishItem, takeItem } from "./read-plan.ts";
 import type { ReaderReply, ReaderRequest } from "./reader-protocol.ts";
 import { rereadFrames } from "./reread-frames.ts";
@@ -59,6 +60,8 @@ export class ReaderSession {
           type: "histograms",
           histograms: collectHistograms(this.runs, request.tables, request.classOfFrame, request.classCount),
         };
+      case "presentRuns":
+        return { type: "presentRuns", runs: collectPresentRuns(this.runs, request.tables) };
       case "finish":
         return { type: "finished", groups: this.part?.finish() ?? [] };
     }

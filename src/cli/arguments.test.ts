@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import { MODEL_MEMORY_BYTES_MAX, MODEL_MEMORY_BYTES_MIN } from "../scenario/index.ts";
 import {
   parseCgroup,
   parseCount,
+  parseMemory,
   parseNames,
   parsePattern,
   parsePercent,
@@ -39,4 +41,13 @@ test("a pattern is a regular expression, a control group a path from the root", 
   expect(parsePattern("^redis").test("redis-server")).toBe(true);
   expect(() => parsePattern("(")).toThrow(/regular expression/);
   expect(() => parseCgroup("system.slice")).toThrow(/begins with/);
+});
+
+test("memory is given in M or G, from the least to the most that the model can have", () => {
+  expect([parseMemory("512M"), parseMemory("2G")]).toEqual([512 * 2 ** 20, 2 * 2 ** 30]);
+  expect(parseMemory(`${MODEL_MEMORY_BYTES_MIN / 2 ** 20}M`)).toBe(MODEL_MEMORY_BYTES_MIN);
+  expect(parseMemory(`${MODEL_MEMORY_BYTES_MAX / 2 ** 30}G`)).toBe(MODEL_MEMORY_BYTES_MAX);
+  for (const bad of ["15M", "17G", "512", "512k", "1.5G", "-1G", "lots", ""]) {
+    expect(() => parseMemory(bad)).toThrow(/from 16M to 16G/);
+  }
 });

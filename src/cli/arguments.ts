@@ -38,6 +38,21 @@ export function parseThreads(text: string): number {
   return threads;
 }
 
+/** Bytes that the simulated machine may have: from 16 MiB to what its page-table entries can name. */
+const MEMORY_BYTES_MIN = 16 * 2 ** 20;
+const MEMORY_BYTES_MAX = 16 * 2 ** 30;
+const MEMORY_UNITS: Readonly<Record<string, number>> = { M: 2 ** 20, G: 2 ** 30 };
+
+/** Memory of the simulated machine in bytes: whole MiB. */
+export function parseMemory(text: string): number {
+  const match = /^(?<count>[0-9]{1,9})(?<unit>[MG])$/.exec(text);
+  const bytes = Number(match?.groups?.count) * (MEMORY_UNITS[match?.groups?.unit ?? ""] ?? Number.NaN);
+  if (!(bytes >= MEMORY_BYTES_MIN && bytes <= MEMORY_BYTES_MAX)) {
+    throw new InvalidArgumentError("It needs a size from 16M to 16G, such as 512M or 2G.");
+  }
+  return bytes;
+}
+
 /** A width in columns; 0 stands for as wide as needed. */
 export function parseWidth(text: string): number {
   const width = parseCount(text);

@@ -46,7 +46,7 @@ interface Described {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly Option[];
-  /** Choices of its first argument; none: a directory, or a file. */
+  /** Choices of its first argument, or its own commands; none: a directory, or a file. */
   readonly choices: readonly string[];
   readonly takesFile: boolean;
 }
@@ -55,10 +55,16 @@ function describe(command: Command): Described {
   return {
     name: command.name(),
     summary: command.description(),
-    options: [...command.createHelp().visibleOptions(command)],
-    choices: command.registeredArguments[0]?.argChoices ?? [],
+    options: optionsOf(command),
+    choices: command.registeredArguments[0]?.argChoices ?? command.commands.map((own) => own.name()),
     takesFile: command.registeredArguments[0]?.name() === "file",
   };
+}
+
+/** Options of the command and of the commands below it, each once. */
+function optionsOf(command: Command): Option[] {
+  const visible = [command, ...command.commands].flatMap((each) => [...each.createHelp().visibleOptions(each)]);
+  return [...new Map(visible.map((option) => [option.flags, option])).values()];
 }
 
 function flagsOf({ short, long }: Option): string[] {

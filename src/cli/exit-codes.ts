@@ -40,6 +40,7 @@ export class CannotVerify extends Error {
 /** The errors of other floors that are one sentence for the user, by name: importing their classes would load them all. */
 const CODE_OF_ERROR: Readonly<Record<string, number>> = {
   UsageError: EXIT_USAGE,
+  BadWorkload: EXIT_USAGE,
   BadCapture: EXIT_USAGE,
   CannotWriteCapture: EXIT_USAGE,
   CannotFreeze: EXIT_USAGE,

@@ -24,7 +24,11 @@ test("every option in an example of --help exists", () => {
     let help = "";
     command.configureOutput({ writeOut: (text) => (help += text) });
     command.outputHelp();
-    const known = new Set(program.commands.flatMap(({ options }) => options.map(({ long }) => long)));
+    const known = new Set(
+      program.commands
+        .flatMap((command) => [command, ...command.commands])
+        .flatMap(({ options }) => options.map(({ long }) => long)),
+    );
     const examples = help.slice(help.indexOf("Examples:"));
     for (const [option] of examples.matchAll(/--[a-z-]+/g)) expect(known).toContain(option);
   }

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import { addCapture } from "./capture.ts";
 import { addCompletion } from "./completion.ts";
+import { addCow } from "./cow.ts";
 import { EXIT_CODES_HELP, EXIT_DONE, EXIT_USAGE } from "./exit-codes.ts";
 import { readVersion } from "./package-files.ts";
 import { addReport } from "./report.ts";
@@ -13,6 +14,7 @@ import { addRun } from "./run.ts";
 import { addSchemes } from "./schemes.ts";
 import { addSmaps } from "./smaps.ts";
 import { addVerify } from "./verify.ts";
+import { addWorkloads } from "./workloads.ts";
 
 const DESCRIPTION =
   "How often is a folio mapped, by whom, and what does every memory figure become when the Linux kernel counts " +
@@ -45,7 +47,18 @@ export function buildProgram(): Command {
     .configureOutput({
       outputError: (text, write) => write(`foliometer: ${text.replace(/^error: /, "").replaceAll(UNPRINTABLE, "?")}`),
     });
-  const commands = [addReport, addCapture, addSmaps, addRun, addVerify, addReproduce, addSchemes, addCompletion];
+  const commands = [
+    addReport,
+    addCapture,
+    addSmaps,
+    addRun,
+    addVerify,
+    addReproduce,
+    addCow,
+    addSchemes,
+    addWorkloads,
+    addCompletion,
+  ];
   for (const add of commands) add(program, runLater);
   return program;
 }

@@ -29,7 +29,7 @@ async function reproduce(file: string, { bench }: ReproduceOptions): Promise<num
     import("./scenario-file.ts"),
     import("../scenario/index.ts"),
   ]);
-  const scenario = readScenario(file);
+  const scenario = readScenario(file, "driver");
   if (scenario === undefined) return EXIT_USAGE;
   process.stdout.write(reproduceAsC(scenario, { timeCommands: bench === true }));
   return EXIT_DONE;

@@ -4,7 +4,7 @@
 import { type Command, Option } from "commander";
 import type { KernelCounting, ScenarioRun } from "../scenario/index.ts";
 import type { Scheme } from "../schemes/index.ts";
-import { parseNames, parseWidth } from "./arguments.ts";
+import { parseMemory, parseNames, parseWidth } from "./arguments.ts";
 import { EXIT_DONE, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 
 interface RunOptions {
@@ -14,15 +14,19 @@ interface RunOptions {
   readonly json?: boolean;
   readonly at?: string;
   readonly width?: number;
+  readonly memory?: number;
 }
 
 /** Schemes shown unless --schemes says otherwise: those that kernels run. */
 const DEFAULT_SCHEMES = ["page", "mm-owner"];
 
+const PAGE_BYTES = 4096;
+
 const EXAMPLES = `
 Examples:
   foliometer run examples/scenarios/a_thp_fork_unmap_half.scn
   foliometer run a.scn --schemes all --at 3_child_unmapped_half
+  foliometer workloads show redis-bgsave | foliometer run -
   foliometer run a.scn --config nopage --json | jq '.steps[].dump.folios'
   printf 'spawn P\\nP mmap a 0x200000000 16k rw anon,priv\\nP touch @a 16k w\\ndump 1' | foliometer run -
 
@@ -47,6 +51,7 @@ export function addRun(program: Command, run: (action: () => Promise<number>) =>
     .option("--at <label>", "only the dump of this label")
     .option("--json", "all dumps as one JSON document")
     .option("--check", "hold the counters' invariants against the page tables after every command (slow)")
+    .option("--memory <size>", "memory of the simulated machine, in two nodes (default: 1G)", parseMemory)
     .option("--width <columns>", "columns of the output; 0: as many as needed (default: the terminal's)", parseWidth)
     .addHelpText("after", EXAMPLES)
     .action(async (file: string, options: RunOptions) => run(async () => runFile(file, options)));
@@ -58,7 +63,7 @@ async function runFile(file: string, options: RunOptions): Promise<number> {
     import("../scenario/index.ts"),
   ]);
   const schemes = await findSchemes(options.schemes ?? DEFAULT_SCHEMES);
-  const scenario = readScenario(file);
+  const scenario = readScenario(file, "model");
   if (scenario === undefined) return EXIT_USAGE;
   const labels = scenario.commands.flatMap((command) => (command.kind === "dump" ? [command.label] : []));
   if (options.at !== undefined && !labels.includes(options.at)) {
@@ -69,6 +74,7 @@ async function runFile(file: string, options: RunOptions): Promise<number> {
     config: options.config,
     schemes,
     checkInvariants: options.check === true,
+    ...(options.memory === undefined ? {} : { frameCount: options.memory / PAGE_BYTES }),
   });
   process.stdout.write(options.json === true ? formatJson(result, options.at) : await formatText(result, options));
   return EXIT_DONE;

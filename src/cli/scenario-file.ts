@@ -2,7 +2,7 @@
  * The scenario that a command is given: a file, or `-` for standard input. Not more is read than a scenario may have.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { type Scenario, SCENARIO_BYTES_MAX, formatScenarioError, parseScenario } from "../scenario/index.ts";
+import { LIMITS, type Scenario, type ScenarioRunner, formatScenarioError, parseScenario } from "../scenario/index.ts";
 import { UsageError } from "./exit-codes.ts";
 import { tell } from "./run-action.ts";
 
@@ -13,23 +13,30 @@ const WHY: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
 };
 
-/** Reads and parses it. What is wrong with it is told, all of it; then the result is undefined. */
-export function readScenario(file: string): Scenario | undefined {
-  const parsed = parseScenario(readText(file), file === "-" ? "<stdin>" : file);
+/** Reads and parses it for a runner. What is wrong with it is told, all of it; then the result is undefined. */
+export function readScenario(file: string, runner: ScenarioRunner): Scenario | undefined {
+  const text = readText(file, LIMITS[runner].scenarioBytes + 1);
+  const parsed = parseScenario(text, file === "-" ? "<stdin>" : file, runner);
   if (parsed.ok) return parsed.scenario;
   for (const error of parsed.errors) tell(formatScenarioError(error));
   return undefined;
 }
 
-function readText(file: string): string {
-  const bytes = Buffer.alloc(SCENARIO_BYTES_MAX + 1);
+/** Bytes asked for at a time. */
+const CHUNK_BYTES = 65_536;
+
+/** The text, of which not more than `bytesMax` bytes are read. */
+function readText(file: string, bytesMax: number): string {
+  const chunks: Buffer[] = [];
   let used = 0;
   try {
     const fd = file === "-" ? STDIN : openSync(file, "r");
     try {
-      while (used < bytes.length) {
-        const got = readSync(fd, bytes, used, bytes.length - used, null);
+      while (used < bytesMax) {
+        const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, bytesMax - used));
+        const got = readSync(fd, chunk, 0, chunk.length, null);
         if (got === 0) break;
+        chunks.push(chunk.subarray(0, got));
         used += got;
       }
     } finally {
@@ -39,5 +46,5 @@ function readText(file: string): string {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     throw new UsageError(`Cannot read ${file}: ${WHY[code] ?? code}.`);
   }
-  return bytes.toString("utf8", 0, used);
+  return Buffer.concat(chunks).toString("utf8");
 }

@@ -48,7 +48,7 @@ async function verify(file: string, options: VerifyOptions): Promise<number> {
     import("./run-reproduction.ts"),
     import("../scenario/index.ts"),
   ]);
-  const scenario = readScenario(file);
+  const scenario = readScenario(file, "driver");
   if (scenario === undefined) return EXIT_USAGE;
   const kernel = await runReproduction(scenario);
   const running = await findKernel(options.config);

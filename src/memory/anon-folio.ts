@@ -13,6 +13,7 @@ import { mlockNewFolio } from "./lru.ts";
 import { PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG } from "./page-table.ts";
 import { createAnonFolio } from "./rmap.ts";
 import type { Mm } from "./mm.ts";
+import { tellZeroed } from "./new-page-content.ts";
 import { VM_DROPPABLE, VM_LOCKED, VM_WRITE, type Vma } from "./vma.ts";
 
 /** The node of a new page: the process's binding, else the node of the one processor. */
@@ -23,6 +24,7 @@ export function nodeOfMm(mm: Mm): number {
 /** A folio of zeros for this VMA, which gets its anon_vma if it has none (vmf_anon_prepare, vma_alloc_folio). */
 export function newFolioOfVma(memory: Memory, vma: Vma, order: number): number {
   if (vma.anonVma === undefined) prepareAnonVma(vma);
+  tellZeroed(memory, 2 ** order);
   return createAnonFolio(memory, order, nodeOfMm(vma.mm));
 }
 

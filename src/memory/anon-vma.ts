@@ -6,6 +6,8 @@
  * descendants, a page copied in the child only there. An old anon_vma without VMAs of its own and with at most one child
  * is reused; the root never is.
  */
+import { assert } from "./assert.ts";
+import { IntervalTree } from "./interval-tree.ts";
 import type { Mapping } from "./rmap-key.ts";
 import { VM_EXEC, VM_READ, VM_SOFTDIRTY, VM_WRITE, type Vma } from "./vma.ts";
 
@@ -14,8 +16,8 @@ export class AnonVma implements Mapping {
   readonly spans = new Map<number, number>();
   readonly root: AnonVma;
   readonly parent: AnonVma;
-  /** VMAs that may map folios of this anon_vma: the interval tree's content. */
-  readonly vmas = new Set<Vma>();
+  /** rb_root: VMAs that may map folios of this anon_vma. */
+  readonly vmas = new IntervalTree<Vma>();
   /** anon_vmas whose parent this is; the root counts itself. */
   childCount = 0;
   /** VMAs whose new pages go here. */
@@ -96,7 +98,7 @@ export function forkAnonVmas(child: Vma, parent: Vma): void {
 /** unlink_anon_vmas: the VMA goes away. */
 export function unlinkAnonVmas(vma: Vma): void {
   for (const anonVma of vma.anonVmaChain) {
-    anonVma.vmas.delete(vma);
+    assert(anonVma.vmas.delete(vma), "a VMA is in the trees of its chain");
     if (anonVma.vmas.size === 0 && anonVma !== anonVma.root) anonVma.parent.childCount--;
   }
   if (vma.anonVma !== undefined) vma.anonVma.activeVmaCount--;

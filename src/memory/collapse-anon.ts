@@ -9,16 +9,15 @@ import { HPAGE_PMD_NR, HPAGE_PMD_ORDER } from "../kernel/index.ts";
 import { writtenLeafFlags } from "./anon-folio.ts";
 import type { CollapseResult } from "./collapse.ts";
 import { freeIfUnused } from "./folio-references.ts";
-import { KSM, LRU, SWAPCACHE, ZERO } from "./frames.ts";
+import { KSM, LRU, ZERO } from "./frames.ts";
 import { mlockFolio } from "./lru.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, ZERO_FRAME } from "./memory.ts";
 import { ZERO_CONTENT } from "./page-contents.ts";
 import {
   PTE_UFFD_WP, TYPE_MARKER_UFFD_WP, frameOfEntry, isPresent, isSwapEntry, isTable, presentEntry, tableOfEntry, typeOfEntry,
 } from "./page-table.ts"; // prettier-ignore
 import { IGNORE_ALL, pteBatch } from "./pte-batch.ts";
 import { addNewAnonRmap, createAnonFolio, removeRmapPtes } from "./rmap.ts";
-import { freeFolioSwap } from "./swap-cache.ts";
 import { swapIn } from "./swap-in.ts";
 import { findPmdTable, pmdIndex } from "./table-walk.ts";
 import { VM_LOCKED, VM_UFFD_WP, type Vma } from "./vma.ts";
@@ -84,7 +83,7 @@ function lookAtPtes(memory: Memory, vma: Vma, table: number, nodeLoad: Int32Arra
       isolated.add(head);
     }
     if (!frames.has(head, LRU)) return "page-lru";
-    if (frames.extraReferences(head) > 0) return "page-count";
+    if (!memory.decisions.decide("collapse-references", head, vma.mm.id, vma.id, 0)) return "page-count";
   }
   return "succeed";
 }
@@ -107,7 +106,9 @@ function replaceTable(memory: Memory, vma: Vma, first: number, table: number, no
   const head = createAnonFolio(memory, HPAGE_PMD_ORDER, node);
   for (let index = 0; index < HPAGE_PMD_NR; index++) {
     const entry = tables.get(table, index);
-    contents.set(head + index, entry === 0 ? ZERO_CONTENT : contents.of(frameOfEntry(entry)));
+    const isHole = entry === 0 || frameOfEntry(entry) === ZERO_FRAME;
+    contents.set(head + index, isHole ? ZERO_CONTENT : contents.of(frameOfEntry(entry)));
+    memory.watch?.did(isHole ? "page-zeroed" : "page-copied", 1);
   }
   for (let index = 0, n = 1; index < HPAGE_PMD_NR; index += n) {
     n = 1;
@@ -118,7 +119,6 @@ function replaceTable(memory: Memory, vma: Vma, first: number, table: number, no
     const old = frames.headOf(frame);
     tables.clearBatch(table, index, n);
     removeRmapPtes(memory, frame, n, vma, table);
-    if (memory.counts.mapcount(old) === 0 && frames.has(old, SWAPCACHE)) freeFolioSwap(memory, old);
     freeIfUnused(memory, old);
   }
   tables.set(pmdTable, pmdIndex(first), 0);

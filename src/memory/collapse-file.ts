@@ -52,15 +52,9 @@ function scanCache(memory: Memory, file: FileMapping, index: number, nodeLoad: I
     if (n === HPAGE_PMD_NR) return "pmd-mapped";
     nodeLoad[memory.allocator.nodeOf(frame)]++;
     if (!frames.has(head, LRU)) return "page-lru";
-    if (!hasNoStrangers(memory, head)) return "page-count";
+    if (!memory.decisions.decide("collapse-references", head, -1, -1, 0)) return "page-count";
   }
   return "succeed";
-}
-
-/** Nobody but mappings, the cache and PG_private refers to the folio. */
-function hasNoStrangers(memory: Memory, head: number): boolean {
-  const { frames } = memory;
-  return frames.extraReferences(head) === (frames.extraOf(head)?.hasPrivate === true ? 1 : 0);
 }
 
 /** collapse_file: gathers the folios, then puts the new one in their place. What was unmapped stays so if it fails. */
@@ -76,6 +70,7 @@ function replaceInCache(memory: Memory, vma: Vma, file: FileMapping, index: numb
   for (let at = 0; at < HPAGE_PMD_NR; at++) {
     const frame = file.frameAt(index + at);
     contents.set(head + at, frame === 0 ? ZERO_CONTENT : contents.of(frame));
+    memory.watch?.did(frame === 0 ? "page-zeroed" : "page-copied", 1);
     if (frame !== 0 && frames.headOf(frame) === frame) old.push(frame);
   }
   frames.set(head, isShmem ? SWAPBACKED | UPTODATE | DIRTY | LRU : UPTODATE | LRU);
@@ -117,8 +112,8 @@ function gather(memory: Memory, vma: Vma, file: FileMapping, index: number): Col
     const head = frames.headOf(frame);
     if (frames.order[head] === HPAGE_PMD_ORDER) return "pmd-mapped";
     if (!releasePrivate(memory, head)) return "has-private";
-    unmapFileFolio(memory, head);
-    if (frames.extraReferences(head) > 0) return "page-count";
+    if (memory.decisions.decide("collapse-unmap", head, -1, -1, 0)) unmapFileFolio(memory, head);
+    if (!memory.decisions.decide("collapse-references", head, -1, -1, 0)) return "page-count";
     at = at - (frame - head) + 2 ** frames.order[head];
   }
   return "succeed";
@@ -132,7 +127,7 @@ function isEmpty(file: FileMapping, index: number, end: number): boolean {
 /** retract_page_tables: PTE tables of the range that nothing but this file filled are empty now, and go. */
 function retractTables(memory: Memory, file: FileMapping, index: number): void {
   const { tables } = memory;
-  for (const vma of file.vmas) {
+  for (const vma of file.vmas.overlapping(index, index)) {
     const first = vma.start + index - vma.pgoff;
     if (vma.anonVma !== undefined || vma.has(VM_UFFD_WP) || first % HPAGE_PMD_NR !== 0) continue;
     if (first < vma.start || first + HPAGE_PMD_NR > vma.end) continue;

@@ -2,9 +2,9 @@
  * do_wp_page: a write, or a pin that must not share, meets an entry that is present and read-only (kernel-facts 4.1).
  *
  * Shared mappings become writable and are never copied. A private page is reused in place if it is an anonymous page that
- * this entry alone maps: PageAnonExclusive says so, or references prove it. Else it is copied into a new page of order 0.
- * Reference counts decide about small folios, the mapcount and the raw shared bit about large ones; a large folio with one
- * mapping left is copied on purpose, so that it can be freed.
+ * this entry alone maps: PageAnonExclusive says so, or the rules "reuse-small" and "reuse-large" (decisions/cow.ts) after
+ * what stands in their way has been given up: batches of the LRU and swap slots. Else it is copied into a new page of
+ * order 0. How older kernels decided is in cow-rule.ts.
  */
 import { newExclusivePage, writtenLeafFlags } from "./anon-folio.ts";
 import { assert } from "./assert.ts";
@@ -14,6 +14,7 @@ import { cacheReferences, freeIfUnused, refcount } from "./folio-references.ts";
 import { DIRTY, KSM, OWNER_2, SWAPCACHE } from "./frames.ts";
 import { drainLru } from "./lru-batches.ts";
 import { type Memory, ZERO_FRAME } from "./memory.ts";
+import { copyPages, tellZeroed } from "./new-page-content.ts";
 import { PTE_SOFT_DIRTY, PTE_UFFD_WP, PTE_YOUNG, frameOfEntry, presentEntry } from "./page-table.ts";
 import { removeRmapPtes } from "./rmap.ts";
 import { freeFolioSwap } from "./swap-cache.ts";
@@ -44,7 +45,8 @@ export function doWpPage(
   if (vma.has(VM_SHARED | VM_MAYSHARE)) return wpPageShared(memory, vma, page, table, entry);
   if (frame !== ZERO_FRAME) {
     const head = frames.headOf(frame);
-    if (frames.isAnon(head) && (frames.has(frame, OWNER_2) || canReuseAnonFolio(memory, head, vma))) {
+    const isOwn = memory.cow.hasExclusivePages && frames.has(frame, OWNER_2);
+    if (frames.isAnon(head) && (isOwn || canReuseAnonFolio(memory, head, vma))) {
       frames.set(frame, OWNER_2);
       if (access === "write") tables.set(table, index, entry | writtenLeafFlags(memory, vma));
       return "ok";
@@ -66,29 +68,36 @@ function wpPageShared(memory: Memory, vma: Vma, page: number, table: number, ent
 
 /** wp_can_reuse_anon_folio. */
 function canReuseAnonFolio(memory: Memory, head: number, vma: Vma): boolean {
-  const { frames } = memory;
-  if (frames.order[head] > 0) return canReuseLargeAnonFolio(memory, head);
+  const { decisions, frames } = memory;
+  if (frames.order[head] > 0) {
+    freeSwapOfLarge(memory, head);
+    return decisions.decide("reuse-large", head, vma.mm.id, vma.id, 1);
+  }
   if (frames.kindOf(head) === KSM) return false;
-  const mapcount = memory.counts.mapcount(head);
-  // More than three references are known to be too many before the batches are drained.
-  if (mapcount <= 2 && memory.lruBatches.isNew(head) && mapcount + cacheReferences(memory, head) <= 2) drainLru(memory);
-  if (mapcount > 1) return false;
-  const references = refcount(memory, head);
-  if (frames.has(head, SWAPCACHE)) {
-    if (references > 2) return false;
-    freeFolioSwap(memory, head);
-    if (refcount(memory, head) !== 1) return false;
-  } else if (references !== 1) return false;
+  leaveBatchesAndSwap(memory, head);
+  if (!decisions.decide("reuse-small", head, vma.mm.id, vma.id, 1)) return false;
   moveAnonRmap(memory, head, vma);
   return true;
 }
 
-/** __wp_can_reuse_large_anon_folio: the raw bit, not folio_maybe_mapped_shared, and no reference beside the mappings. */
-function canReuseLargeAnonFolio(memory: Memory, head: number): boolean {
-  const mapcount = memory.counts.mapcount(head);
-  if (mapcount <= 1 || memory.counts.sharedBit(head)) return false;
-  if (memory.frames.has(head, SWAPCACHE)) freeFolioSwap(memory, head);
-  return mapcount === refcount(memory, head);
+/** What the kernel does between two looks at the reference count of a small folio: its own other references go. */
+function leaveBatchesAndSwap(memory: Memory, head: number): void {
+  const { counts, frames, lruBatches } = memory;
+  // More than three references are known to be too many before the batches are drained.
+  if (lruBatches.isNew(head) && counts.mapcount(head) + cacheReferences(memory, head) <= 2) drainLru(memory);
+  // reuse_swap_page, before 5.18, looked at nobody's references.
+  const isLimited = memory.cow.rule !== "mapcount";
+  if (memory.cow.freesSwapForReuse && frames.has(head, SWAPCACHE) && (!isLimited || refcount(memory, head) <= 2)) {
+    freeFolioSwap(memory, head);
+  }
+}
+
+/** __wp_can_reuse_large_anon_folio gives up swap slots if the count allows reuse, before it looks at references. */
+function freeSwapOfLarge(memory: Memory, head: number): void {
+  const { counts, cow, frames } = memory;
+  if (!cow.freesSwapForReuse || cow.rule === "exclusive" || !frames.has(head, SWAPCACHE)) return;
+  const isOneMm = counts.mapcount(head) > 1 && !counts.sharedBit(head);
+  if (cow.rule === "mapcount" || isOneMm) freeFolioSwap(memory, head);
 }
 
 /** folio_move_anon_rmap: new users can only come through this VMA, so the folio moves to its own anon_vma. */
@@ -109,13 +118,12 @@ function copyPage(memory: Memory, vma: Vma, page: number, table: number, entry: 
   const old = frames.headOf(frame);
   if (frame !== ZERO_FRAME && frames.kindOf(old) === KSM) memory.statistics.count("cow_ksm");
   const copy = newExclusivePage(memory, vma, page, table);
-  if (frame !== ZERO_FRAME) memory.contents.copy(frame, copy, 1);
+  if (frame === ZERO_FRAME) tellZeroed(memory, 1);
+  else copyPages(memory, frame, copy, 1);
   const flags =
     access === "write" ? writtenLeafFlags(memory, vma) : PTE_YOUNG | (entry & (PTE_SOFT_DIRTY | PTE_UFFD_WP));
   memory.tables.set(table, pteIndex(page), presentEntry(copy, flags));
   if (frame === ZERO_FRAME) return;
   removeRmapPtes(memory, frame, 1, vma, table);
-  if (memory.counts.mapcount(old) > 0) return;
-  if (frames.has(old, SWAPCACHE)) freeFolioSwap(memory, old);
   freeIfUnused(memory, old);
 }

@@ -175,6 +175,7 @@ function dirtyPagesOf(file: FileMapping, first: number, end: number): number[] {
 /** folio_mkclean: entries of shared mappings lose their dirty and write bits. */
 function cleanEntries(memory: Memory, head: number): void {
   const { tables } = memory;
+  memory.watch?.willWalk("clean", head);
   for (const { vma, table, level, page, pageCount } of mappingsOf(memory, head)) {
     if (!vma.has(VM_SHARED)) continue;
     const first = level === LEVEL_PMD ? pmdIndex(page) : pteIndex(page);

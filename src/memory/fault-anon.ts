@@ -9,6 +9,7 @@ import { newExclusivePage, newFolioOfVma, writtenLeafFlags } from "./anon-folio.
 import type { FaultAccess, FaultResult } from "./fault-types.ts";
 import { mlockFolio } from "./lru.ts";
 import { type Memory, ZERO_FRAME } from "./memory.ts";
+import { tellZeroed } from "./new-page-content.ts";
 import { PTE_YOUNG, presentEntry } from "./page-table.ts";
 import { addNewAnonRmap } from "./rmap.ts";
 import { makePteTable, pteIndex } from "./table-walk.ts";
@@ -33,6 +34,7 @@ export function anonymousFault(
   const flags = writtenLeafFlags(memory, vma);
   if (order === 0) {
     const frame = newExclusivePage(memory, vma, page, table);
+    tellZeroed(memory, 1);
     memory.tables.set(table, pteIndex(page), presentEntry(frame, flags));
     return "ok";
   }

@@ -14,7 +14,6 @@ import { fileFault } from "./file-fault.ts";
 import { hugeAnonymousFault, writeProtectedHugeFault } from "./huge-fault.ts";
 import { hugetlbFault } from "./hugetlb.ts";
 import type { Memory } from "./memory.ts";
-import type { Mm } from "./mm.ts";
 import {
   PTE_DIRTY,
   PTE_SOFT_DIRTY,
@@ -34,22 +33,7 @@ import { findPmdTable, findPteTable, pmdIndex, pteIndex } from "./table-walk.ts"
 import { ORDER_PMD, allowableOrders } from "./thp-orders.ts";
 import { VM_UFFD_WP, type Vma } from "./vma.ts";
 
-/**
- * Resolves one fault of `page` in `mm`. "ok" means that the access is to be tried again, and may fault again.
- * Without a VMA: "sigsegv".
- */
-export function handleFault(
-  memory: Memory,
-  mm: Mm,
-  page: number,
-  access: FaultAccess,
-  mode: FaultMode = "kernel",
-): FaultResult {
-  const vma = mm.findVma(page);
-  return vma === undefined ? "sigsegv" : handleVmaFault(memory, vma, page, access, mode);
-}
-
-/** The same in a VMA that is known. */
+/** Resolves one fault of `wanted` kind at `page` of the VMA. "ok": the access is to be tried again, and may fault again. */
 export function handleVmaFault(
   memory: Memory,
   vma: Vma,
@@ -57,6 +41,7 @@ export function handleVmaFault(
   wanted: FaultAccess,
   mode: FaultMode,
 ): FaultResult {
+  memory.watch?.did("fault", 1);
   const access = wanted === "unshare" && !vma.isCow ? "read" : wanted;
   if (vma.isHugetlb) return hugetlbFault(memory, vma, page, access);
   const pmdTable = findPmdTable(memory, vma.mm, page);
@@ -84,11 +69,23 @@ function handlePteFault(memory: Memory, vma: Vma, page: number, access: FaultAcc
   const table = findPteTable(memory, vma.mm, page);
   return table === 0
     ? missingPage(memory, vma, page, 0, access)
-    : handlePteFaultIn(memory, vma, page, table, access, mode);
+    : resolvePteFault(memory, vma, page, table, access, mode);
 }
 
-/** The same with the PTE table that holds the entry. */
+/** The same for who knows the PTE table that holds the entry: a fault of its own. */
 export function handlePteFaultIn(
+  memory: Memory,
+  vma: Vma,
+  page: number,
+  table: number,
+  access: FaultAccess,
+  mode: FaultMode,
+): FaultResult {
+  memory.watch?.did("fault", 1);
+  return resolvePteFault(memory, vma, page, table, access, mode);
+}
+
+function resolvePteFault(
   memory: Memory,
   vma: Vma,
   page: number,

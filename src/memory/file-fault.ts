@@ -16,6 +16,7 @@ import type { FaultAccess, FaultResult } from "./fault-types.ts";
 import type { FileMapping } from "./file-mapping.ts";
 import { UPTODATE } from "./frames.ts";
 import type { Memory } from "./memory.ts";
+import { copyPages } from "./new-page-content.ts";
 import { ReadaheadState } from "./open-file.ts";
 import { cachedFolio, createCacheFolio, markDirty, nextIndexOf } from "./page-cache.ts";
 import {
@@ -61,7 +62,7 @@ function cowFault(memory: Memory, vma: Vma, page: number): FaultResult {
   const marker = isMarked(memory, vma, page);
   const table = makePteTable(memory, vma.mm, page);
   const copy = newExclusivePage(memory, vma, page, table);
-  memory.contents.copy(frame, copy, 1);
+  copyPages(memory, frame, copy, 1);
   memory.tables.set(table, pteIndex(page), presentEntry(copy, protectIf(marker, writtenLeafFlags(memory, vma))));
   return "ok";
 }

@@ -225,6 +225,7 @@ function evict(memory: Memory, file: FileMapping, head: number): boolean {
 /** deactivate_file_folio. */
 function deactivate(memory: Memory, head: number): void {
   const { frames } = memory;
-  if (!frames.has(head, LRU) || frames.has(head, UNEVICTABLE) || memory.counts.mapcount(head) > 0) return;
+  if (!frames.has(head, LRU) || frames.has(head, UNEVICTABLE)) return;
+  if (!memory.decisions.decide("deactivate-file", head, -1, -1, 0)) return;
   frames.clear(head, ACTIVE | REFERENCED);
 }

@@ -4,6 +4,7 @@
  * `pages` is the xarray: one word a page of the file, 0 nothing, a frame as frame + 1, a shmem page on swap as -(slot + 1).
  * A large folio stands in all of its words. Each page of a cached folio is one reference of it (kernel-facts 1.7).
  */
+import { IntervalTree } from "./interval-tree.ts";
 import type { Mapping } from "./rmap-key.ts";
 import type { Vma } from "./vma.ts";
 
@@ -26,7 +27,7 @@ export class FileMapping implements Mapping {
   readonly hasLargeFolios: boolean;
   sizeBytes: number;
   /** i_mmap: VMAs that map the file, shared or private. */
-  readonly vmas = new Set<Vma>();
+  readonly vmas = new IntervalTree<Vma>();
   private words = new Int32Array(16);
   /** Open file descriptors and VMAs that hold the inode, and its name if it has one: it dies with the last. */
   holders = 0;

@@ -2,12 +2,13 @@
  * Reference counts: not stored but summed, because every reference has a known holder (kernel-facts 1.7).
  *
  * refcount = mappings + (page cache or swap cache ? pages : 0) + PG_private + pins + plain references. LRU lists hold none;
- * per-CPU LRU batches are always drained here.
+ * the processor's LRU batches hold one of a folio that waits to be moved (lru-batches.ts).
  */
 import { assert } from "./assert.ts";
 import { FILE, HUGETLB_FILE, PARTIALLY_MAPPED, SHMEM, SWAPCACHE, ZERO } from "./frames.ts";
 import { returnToHugetlbPool } from "./hugetlb-pool.ts";
 import type { Memory } from "./memory.ts";
+import type { Mm } from "./mm.ts";
 import { freeFolioSwap } from "./swap-cache.ts";
 
 /** Pages of the folio if a page cache or the swap cache holds it, else 0. */
@@ -24,10 +25,16 @@ export function refcount(memory: Memory, head: number): number {
   return memory.counts.mapcount(head) + cacheReferences(memory, head) + memory.frames.extraReferences(head);
 }
 
-/** folio_maybe_dma_pinned: of a small folio 1,024 references of any sort look like a pin (kernel-facts 1.5). */
+/** folio_maybe_dma_pinned (decisions/pins.ts). */
 export function isMaybeDmaPinned(memory: Memory, head: number): boolean {
-  if (memory.frames.order[head] > 0) return (memory.frames.extraOf(head)?.pins ?? 0) > 0;
-  return refcount(memory, head) >= 1024;
+  return memory.decisions.decide("maybe-pinned", head, -1, -1, 0);
+}
+
+/** fork: does the child of `parent` need a copy of an anonymous page at once, because it may be pinned? */
+export function mustCopyAtFork(memory: Memory, head: number, parent: Mm, isExclusive: boolean): boolean {
+  const { cow } = memory;
+  if (!parent.hasPinned || !cow.copiesPinnedAtFork) return false;
+  return (isExclusive || !cow.hasExclusivePages) && isMaybeDmaPinned(memory, head);
 }
 
 /**
@@ -35,7 +42,9 @@ export function isMaybeDmaPinned(memory: Memory, head: number): boolean {
  * leaves the swap cache if no swap entry names it (free_swap_cache).
  */
 export function freeIfUnused(memory: Memory, head: number): void {
-  if (memory.frames.has(head, SWAPCACHE) && memory.counts.mapcount(head) === 0) freeFolioSwap(memory, head);
+  if (memory.frames.has(head, SWAPCACHE) && memory.decisions.decide("drop-swap-cache", head, -1, -1, 0)) {
+    freeFolioSwap(memory, head);
+  }
   if (memory.counts.mapcount(head) === 0 && refcount(memory, head) === 0) freeFolio(memory, head);
 }
 

@@ -55,7 +55,7 @@ test("a third address space is not tracked, and leaves the folio shared when bot
   expect(memory.counts.mapcount(head)).toBe(16);
   expect(memory.counts.sharedBit(head)).toBe(true);
   munmapRange(memory, c, BASE, 15);
-  expect(memory.counts.isMaybeMappedShared(head)).toBe(false);
+  expect(machine.kernel.counter.isMaybeMappedShared(head)).toBe(false);
 });
 
 test("page tables are copied only where there is an anon_vma, and empty ones too", () => {

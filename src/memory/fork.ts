@@ -14,6 +14,7 @@ import { copyHugetlbAtFork } from "./hugetlb.ts";
 import { ksmFork } from "./ksm.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
+import { copyPages } from "./new-page-content.ts";
 import {
   ENTRIES_PER_TABLE,
   LEAF_FLAGS,
@@ -284,7 +285,7 @@ function copyPresentPage(
   page: number,
 ): number {
   const copy = createAnonFolio(memory, 0, nodeOfMm(vma.mm));
-  memory.contents.copy(frame, copy, 1);
+  copyPages(memory, frame, copy, 1);
   addNewAnonRmap(memory, copy, vma, page, childTable, true);
   const written = PTE_YOUNG | PTE_DIRTY | (memory.hasSoftDirty ? PTE_SOFT_DIRTY : 0);
   const uffd = vma.has(VM_UFFD_WP) ? entry & PTE_UFFD_WP : 0;

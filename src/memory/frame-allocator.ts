@@ -7,6 +7,7 @@
  */
 import { assert } from "./assert.ts";
 import { FREE, type FrameKind, type Frames } from "./frames.ts";
+import type { OperationWatch } from "./kernel-decisions.ts";
 
 /** The largest block: a folio of order 18 (1 GiB). */
 export const MAX_ORDER = 18;
@@ -15,8 +16,12 @@ const CARVED_ORDER = 9;
 
 /** The machine has no free memory of that size. */
 export class OutOfMemory extends Error {
-  constructor(order: number, node: number) {
-    super(`the model's memory has no free folio of order ${order} on node ${node}: give it more frames`);
+  constructor(order: number, node: number, frameCount: number) {
+    const mebibytes = frameCount / 256;
+    super(
+      `the model's memory of ${mebibytes} MiB has no free folio of order ${order} on node ${node}: ` +
+        `give it more with --memory, for instance --memory ${2 * mebibytes}M`,
+    );
     this.name = "OutOfMemory";
   }
 }
@@ -111,10 +116,12 @@ export class FrameAllocator {
   private readonly frames: Frames;
   private readonly nodes: NodeBlocks[] = [];
   private readonly framesPerNode: number;
+  private readonly watch: OperationWatch | undefined;
 
-  /** The first `reserved` frames are never handed out: frame 0 means "none". */
-  constructor(frames: Frames, nodeCount: number, reserved: number) {
+  /** The first `reserved` frames are never handed out: frame 0 means "none". `watch` is told of pages that come and go. */
+  constructor(frames: Frames, nodeCount: number, reserved: number, watch?: OperationWatch) {
     this.frames = frames;
+    this.watch = watch;
     this.framesPerNode = Math.floor(frames.count / nodeCount);
     for (let node = 0; node < nodeCount; node++) {
       const first = node * this.framesPerNode + (node === 0 ? reserved : 0);
@@ -134,16 +141,21 @@ export class FrameAllocator {
   allocate(order: number, kind: FrameKind, node: number): number {
     let head = this.takeFrom(node, order);
     for (let other = 0; head < 0 && other < this.nodes.length; other++) head = this.takeFrom(other, order);
-    if (head < 0) throw new OutOfMemory(order, node);
-    this.frames.prepare(head, order, kind);
+    if (head < 0) throw new OutOfMemory(order, node, this.frames.count);
+    this.prepare(head, order, kind);
     return head;
   }
 
   /** The same on this node only; -1 if it is full. */
   allocateOnNode(order: number, kind: FrameKind, node: number): number {
     const head = this.takeFrom(node, order);
-    if (head >= 0) this.frames.prepare(head, order, kind);
+    if (head >= 0) this.prepare(head, order, kind);
     return head;
+  }
+
+  private prepare(head: number, order: number, kind: FrameKind): void {
+    this.frames.prepare(head, order, kind);
+    if (this.watch !== undefined && !this.frames.isHugetlb(head)) this.watch.did("page-allocated", 1);
   }
 
   private takeFrom(node: number, order: number): number {
@@ -158,6 +170,8 @@ export class FrameAllocator {
   free(head: number): void {
     const order = this.frames.order[head];
     assert(this.frames.headOf(head) === head && this.frames.kindOf(head) !== FREE, "only an allocated folio is freed");
+    // Hugetlb's pages come from its pool and go back there.
+    if (this.watch !== undefined && !this.frames.isHugetlb(head)) this.watch.did("page-freed", 1);
     this.frames.retire(head);
     const blocks = this.nodes[this.nodeOf(head)];
     blocks.stacks[order].push(head);

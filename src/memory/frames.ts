@@ -11,7 +11,7 @@
  * the swap cache, by PG_private, or by somebody named in `extra` (kernel-facts 1.7). What few folios have (pins, plain
  * references, mlock_count, poison) lies in maps beside the columns, and the flag RARE says that there is something.
  */
-import type { FolioKind } from "../kernel/index.ts";
+import { type FolioKind, GUP_PIN_COUNTING_BIAS } from "../kernel/index.ts";
 import { assert } from "./assert.ts";
 
 /** The kinds of a frame. FREE frames are the allocator's. */
@@ -56,9 +56,6 @@ export interface FolioExtra {
   /** VM_LOCKED mappings counted on the unevictable list; may count too few (kernel-facts 2.12). */
   mlockCount: number;
 }
-
-/** References that a pin of a small folio adds (GUP_PIN_COUNTING_BIAS). */
-export const GUP_PIN_COUNTING_BIAS = 1024;
 
 /** The columns. `count` is fixed: it is the size of the machine. */
 export class Frames {

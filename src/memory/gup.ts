@@ -241,6 +241,7 @@ function grab(
 /** gup_must_unshare: only for pins that read. Without a VMA (fast) a cache page for long is left to the slow way. */
 function mustUnshare(memory: Memory, vma: Vma | undefined, flags: FollFlags, frame: number): boolean {
   if (flags.grab !== "pin" || flags.write) return false;
+  if (!memory.cow.hasExclusivePages) return false;
   if (memory.frames.isAnon(memory.frames.headOf(frame))) return !memory.frames.has(frame, OWNER_2);
   return flags.longterm && (vma === undefined || vma.isCow);
 }

@@ -13,6 +13,7 @@ import { refcount } from "./folio-references.ts";
 import { OWNER_2, SWAPCACHE, ZERO } from "./frames.ts";
 import { mlockFolio } from "./lru.ts";
 import type { Memory } from "./memory.ts";
+import { tellZeroed } from "./new-page-content.ts";
 import { PTE_UFFD_WP, PTE_YOUNG, frameOfEntry, presentEntry } from "./page-table.ts";
 import { addNewAnonRmap } from "./rmap.ts";
 import { splitPmd } from "./split-pmd.ts";
@@ -41,6 +42,7 @@ export function hugeAnonymousFault(memory: Memory, vma: Vma, page: number, acces
 function hugeZeroFolio(memory: Memory): number {
   if (memory.hugeZeroHead === 0) {
     memory.hugeZeroHead = memory.allocator.allocate(HPAGE_PMD_ORDER, ZERO, 0);
+    tellZeroed(memory, HPAGE_PMD_NR);
     memory.statistics.count("thp_zero_page_alloc");
   }
   return memory.hugeZeroHead;
@@ -83,14 +85,12 @@ export function writeProtectedHugeFault(
   return "fallback";
 }
 
-/** Exclusive already, or its one mapping is the only reference. */
+/** Exclusive already, or the rule "reuse-pmd" after the swap slots were given up (decisions/cow.ts). */
 function canReuseHugePage(memory: Memory, vma: Vma, head: number): boolean {
   const { frames } = memory;
-  if (frames.has(head, OWNER_2)) return true;
-  const isInSwapCache = frames.has(head, SWAPCACHE);
-  if (refcount(memory, head) > 1 + (isInSwapCache ? HPAGE_PMD_NR : 0)) return false;
-  if (isInSwapCache) freeFolioSwap(memory, head);
-  if (refcount(memory, head) !== 1) return false;
+  if (memory.cow.hasExclusivePages && frames.has(head, OWNER_2)) return true;
+  if (frames.has(head, SWAPCACHE) && refcount(memory, head) <= 1 + HPAGE_PMD_NR) freeFolioSwap(memory, head);
+  if (!memory.decisions.decide("reuse-pmd", head, vma.mm.id, vma.id, 1)) return false;
   moveAnonRmap(memory, head, vma);
   return true;
 }

@@ -12,6 +12,7 @@ import { DIRTY, HUGETLB_FILE, UPTODATE } from "./frames.ts";
 import { takeHugetlbFolio } from "./hugetlb-pool.ts";
 import { addToHugetlbCache, zapHugetlb } from "./hugetlb.ts";
 import type { Memory } from "./memory.ts";
+import { tellZeroed } from "./new-page-content.ts";
 import { ZERO_CONTENT } from "./page-contents.ts";
 
 const HUGE_BYTES = HPAGE_PMD_NR * 4096;
@@ -98,6 +99,7 @@ export function allocateHugetlbRange(memory: Memory, file: FileMapping, startByt
     if (file.frameAt(huge * HPAGE_PMD_NR) !== 0) continue;
     const head = takeHugetlbFolio(memory, HUGETLB_FILE, { node: 0, isBound: false }, file.reserved.has(huge));
     if (head < 0) return -ENOSPC;
+    tellZeroed(memory, HPAGE_PMD_NR);
     file.reserved.add(huge);
     addToHugetlbCache(memory, file, head, huge * HPAGE_PMD_NR);
   }

@@ -11,10 +11,11 @@ import { assert } from "./assert.ts";
 import { ENOMEM } from "./errno.ts";
 import type { FaultAccess, FaultResult } from "./fault-types.ts";
 import { FileMapping } from "./file-mapping.ts";
-import { freeIfUnused, isMaybeDmaPinned } from "./folio-references.ts";
+import { freeIfUnused, mustCopyAtFork } from "./folio-references.ts";
 import { DIRTY, HUGETLB_ANON, HUGETLB_FILE, OWNER_2 } from "./frames.ts";
 import { type HugetlbPlace, takeHugetlbFolio } from "./hugetlb-pool.ts";
 import type { Memory } from "./memory.ts";
+import { copyPages, tellZeroed } from "./new-page-content.ts";
 import {
   PTE_DIRTY, PTE_SOFT_DIRTY, PTE_UFFD_WP, PTE_WRITE, PTE_YOUNG, frameOfEntry, isPresent, presentEntry,
 } from "./page-table.ts"; // prettier-ignore
@@ -133,6 +134,7 @@ function missingPage(memory: Memory, vma: Vma, page: number, pmdTable: number, a
     if (!isShared) prepareAnonVma(vma);
     head = allocateFor(memory, vma, page, isShared ? HUGETLB_FILE : HUGETLB_ANON, false);
     if (head < 0) return "sigbus";
+    tellZeroed(memory, HPAGE_PMD_NR);
     if (isShared) addToHugetlbCache(memory, file, head, index);
     else makeAnon(memory, vma, head, page);
   }
@@ -172,7 +174,7 @@ function writeProtected(memory: Memory, vma: Vma, page: number, pmdTable: number
     if (access === "write" && vma.has(VM_WRITE)) tables.set(pmdTable, slot, entry | writtenFlags(memory) | PTE_WRITE);
     return "ok";
   };
-  const isOwn = (): boolean => memory.counts.mapcount(old) === 1 && frames.isAnon(old);
+  const isOwn = (): boolean => memory.decisions.decide("reuse-hugetlb", old, vma.mm.id, vma.id, 1);
   if (isOwn()) return reuse();
   const isCached = fileOf(vma).frameAt(vma.indexOf(page)) === old;
   const fromOwner = vma.hugetlb?.used !== undefined && !isCached;
@@ -187,7 +189,7 @@ function writeProtected(memory: Memory, vma: Vma, page: number, pmdTable: number
       );
     return reuse();
   }
-  memory.contents.copy(old, copy, HPAGE_PMD_NR);
+  copyPages(memory, old, copy, HPAGE_PMD_NR);
   makeAnon(memory, vma, copy, page);
   tables.set(pmdTable, slot, 0);
   removeRmapPmd(memory, old, vma, pmdTable);
@@ -246,11 +248,11 @@ export function copyHugetlbAtFork(memory: Memory, source: Vma, vma: Vma): void {
     const entry = tables.get(from, pmdIndex(page));
     if (!isPresent(entry)) continue;
     const head = frameOfEntry(entry);
-    if (frames.has(head, OWNER_2) && frames.isAnon(head) && source.mm.hasPinned && isMaybeDmaPinned(memory, head)) {
+    if (frames.isAnon(head) && mustCopyAtFork(memory, head, source.mm, frames.has(head, OWNER_2))) {
       const copy = allocateFor(memory, vma, page, HUGETLB_ANON, false);
       if (copy < 0)
         throw new Unsupported("fork", "a pinned huge page must be copied and the pool is empty: fork fails halfway");
-      memory.contents.copy(head, copy, HPAGE_PMD_NR);
+      copyPages(memory, head, copy, HPAGE_PMD_NR);
       makeAnon(memory, vma, copy, page);
       addFileRmapPmd(memory, copy, vma, to);
       tables.set(to, pmdIndex(page), newEntry(memory, vma, copy, true));

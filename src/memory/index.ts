@@ -2,6 +2,7 @@
  * The door of the model: the machine, what it is made of, and every operation on it.
  */
 export { exitMm } from "./exit.ts";
+export * from "./cow-rule.ts";
 export * from "./errno.ts";
 export { fadviseFile, fsyncFile, preadFile, pwriteFile } from "./file-io.ts";
 export * from "./file-mapping.ts";
@@ -11,6 +12,7 @@ export * from "./frames.ts";
 export { createHugetlbFile } from "./hugetlb.ts";
 export { openFile, releaseFile } from "./inode.ts";
 export * from "./kernel-counts.ts";
+export * from "./kernel-decisions.ts";
 export { changeKsmSetting, ksmReport, ksmScan } from "./ksm.ts";
 export { drainLru } from "./lru-batches.ts";
 export { madvise } from "./madvise.ts";

@@ -1,9 +1,10 @@
 /**
- * What the running kernel knows about its mappings, as far as the operations ask.
+ * What the running kernel knows about its mappings, as far as it is no decision.
  *
  * The model keeps the truth in page tables and emits events; whoever counts is given to it. One of those who count is
- * the kernel itself (CONFIG_PAGE_MAPCOUNT or CONFIG_NO_PAGE_MAPCOUNT): its COW, madvise, split and reclaim decide by what
- * it has counted, errors included. This interface is the whole of what they ask.
+ * the kernel itself (CONFIG_PAGE_MAPCOUNT or CONFIG_NO_PAGE_MAPCOUNT). Its mapcount is a part of the reference count, which
+ * says when a folio is freed; its statistics are printed. What the kernel decides from a count, errors included, is asked
+ * of `KernelDecisions`.
  */
 import type { Level, MappingEvents } from "../kernel/index.ts";
 
@@ -22,15 +23,11 @@ export interface MemoryEvents extends MappingEvents {
   freed(folio: number): void;
 }
 
-/** What the kernel asks its own count. */
+/** What the kernel asks its own count, besides decisions. */
 export interface KernelCounts {
   /** folio_mapcount: entries that map any part. */
   mapcount(folio: number): number;
-  /** folio_entire_mapcount: PMD and PUD entries among them. */
-  entireMapcount(folio: number): number;
-  /** folio_maybe_mapped_shared (kernel-facts 2.1). */
-  isMaybeMappedShared(folio: number): boolean;
-  /** The raw flag: COW reuse looks at it and not at the function (trap 4). */
+  /** The raw flag: a large folio that has it does not give up its swap slots to be reused (trap 4). */
   sharedBit(folio: number): boolean;
   /** Pages that the folio adds to NR_ANON_MAPPED or NR_FILE_MAPPED (kernel-facts 2.6). */
   statisticsPages(folio: number): number;

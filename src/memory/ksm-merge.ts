@@ -6,7 +6,7 @@
  * does not lose it. Others give their entry to it, clean and read-only.
  */
 import { freeIfUnused } from "./folio-references.ts";
-import { DIRTY, KSM, OWNER_2, SWAPCACHE, ZERO } from "./frames.ts";
+import { DIRTY, KSM, OWNER_2, ZERO } from "./frames.ts";
 import { handleVmaFault } from "./fault.ts";
 import { type KsmItem, KsmStableNode } from "./ksm-state.ts";
 import { markAccessed } from "./lru.ts";
@@ -16,7 +16,6 @@ import { presentFrame } from "./move-pages.ts";
 import { PTE_DIRTY, PTE_WRITE, PTE_YOUNG, frameOfEntry, isPresent, presentEntry } from "./page-table.ts";
 import { addAnonRmapPtes, removeRmapPtes, tryShareAnonRmap } from "./rmap.ts";
 import { splitFolio } from "./split-folio.ts";
-import { freeFolioSwap } from "./swap-cache.ts";
 import { findPteTable, pteIndex, pteOf } from "./table-walk.ts";
 import { VM_MERGEABLE, type Vma } from "./vma.ts";
 
@@ -72,7 +71,7 @@ function writeProtectPage(memory: Memory, vma: Vma, page: number, head: number):
   const entry = tables.get(table, pteIndex(page));
   if (!isPresent(entry) || frameOfEntry(entry) !== head) return false;
   if ((entry & (PTE_WRITE | PTE_DIRTY)) === 0 && !frames.has(head, OWNER_2)) return true;
-  if (frames.extraReferences(head) > 0) return false;
+  if (!memory.decisions.decide("ksm-write-protect", head, vma.mm.id, vma.id, 1)) return false;
   if (!tryShareAnonRmap(memory, head)) return false;
   if ((entry & PTE_DIRTY) !== 0) frames.set(head, DIRTY);
   tables.set(table, pteIndex(page), entry & ~(PTE_WRITE | PTE_DIRTY));
@@ -91,7 +90,7 @@ function becomeKsmPage(memory: Memory, head: number): void {
 
 /** replace_page: the entry of `page` goes from the old page to the KSM page, or to the zero page. */
 function replacePage(memory: Memory, vma: Vma, page: number, old: number, target: number): void {
-  const { frames, tables } = memory;
+  const { tables } = memory;
   const table = findPteTable(memory, vma.mm, page);
   if (target === ZERO_FRAME) {
     // The dirty bit tells ksmd's zero pages from all others.
@@ -101,7 +100,6 @@ function replacePage(memory: Memory, vma: Vma, page: number, old: number, target
     tables.set(table, pteIndex(page), presentEntry(target, PTE_YOUNG));
   }
   removeRmapPtes(memory, old, 1, vma, table);
-  if (memory.counts.mapcount(old) === 0 && frames.has(old, SWAPCACHE)) freeFolioSwap(memory, old);
   freeIfUnused(memory, old);
 }
 

@@ -6,19 +6,12 @@
 import { ACTIVE, LRU, MLOCKED, REFERENCED, UNEVICTABLE } from "./frames.ts";
 import { joinBatch, joinMlockBatch } from "./lru-batches.ts";
 import type { Memory } from "./memory.ts";
-import { VM_LOCKED, type Vma } from "./vma.ts";
 
 /** folio_add_lru: a new folio goes to the inactive list. */
 export function addToLru(memory: Memory, head: number): void {
   memory.frames.set(head, LRU);
   if (memory.frames.order[head] === 0) memory.lruBatches.add(head);
   else memory.lruBatches.forgetAdded();
-}
-
-/** folio_add_lru_vma: in a VM_LOCKED VMA a new folio is mlocked at once. */
-export function addToLruOfVma(memory: Memory, head: number, vma: Vma): void {
-  if (vma.has(VM_LOCKED)) mlockNewFolio(memory, head);
-  else addToLru(memory, head);
 }
 
 /** mlock_new_folio: straight to the unevictable list. */

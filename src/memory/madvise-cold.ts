@@ -39,7 +39,7 @@ function agePmd(memory: Memory, vma: Vma, page: number, end: number, isPageout: 
   let pmd = tables.get(pmdTable, pmdIndex(page));
   if (isPresent(pmd)) {
     const head = frameOfEntry(pmd);
-    if (frames.kindOf(head) === ZERO || memory.counts.isMaybeMappedShared(head)) return;
+    if (frames.kindOf(head) === ZERO || !memory.decisions.decide("age-pmd", head, vma.mm.id, vma.id, 1)) return;
     if (end - page === HPAGE_PMD_NR) {
       if (!isPageout) tables.set(pmdTable, pmdIndex(page), pmd & ~PTE_YOUNG);
       ageFolio(memory, head, isPageout, isolated);
@@ -48,11 +48,12 @@ function agePmd(memory: Memory, vma: Vma, page: number, end: number, isPageout: 
     if (splitFolio(memory, head, 0) < 0) return;
     pmd = tables.get(pmdTable, pmdIndex(page));
   }
-  if (isTable(pmd)) agePtes(memory, tableOfEntry(pmd), page, end, isPageout, isolated);
+  if (isTable(pmd)) agePtes(memory, vma, tableOfEntry(pmd), page, end, isPageout, isolated);
 }
 
 function agePtes(
   memory: Memory,
+  vma: Vma,
   table: number,
   page: number,
   end: number,
@@ -60,7 +61,8 @@ function agePtes(
   isolated: number[],
 ): void {
   // prettier-ignore
-  const { counts, frames, tables } = memory;
+  const { decisions, frames, tables } = memory;
+  const { mm } = vma;
   const last = pteIndex(page) + end - page;
   for (let index = pteIndex(page), n = 1; index < last; index += n) {
     n = 1;
@@ -71,11 +73,11 @@ function agePtes(
     if (pages > 1) {
       n = pteBatch(memory, table, index, entry, last - index, IGNORE_ALL);
       if (n < pages) {
-        if (!counts.isMaybeMappedShared(head) && splitFolio(memory, head, 0) === 0) n = 0;
+        if (decisions.decide("age-part", head, mm.id, vma.id, n) && splitFolio(memory, head, 0) === 0) n = 0;
         continue;
       }
     }
-    if (!frames.has(head, LRU) || counts.mapcount(head) !== pages) continue;
+    if (!frames.has(head, LRU) || !decisions.decide("age-whole", head, mm.id, vma.id, n)) continue;
     if (!isPageout && (flagsOfBatch(memory, table, index, n) & PTE_YOUNG) !== 0)
       clearBits(memory, table, index, n, PTE_YOUNG);
     ageFolio(memory, head, isPageout, isolated);

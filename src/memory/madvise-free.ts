@@ -63,17 +63,17 @@ function freePmd(memory: Memory, vma: Vma, page: number, end: number): void {
   if (pmdTable === 0) return;
   let pmd = tables.get(pmdTable, pmdIndex(page));
   if (isPresent(pmd)) {
-    freeHugePmd(memory, pmdTable, page, end, pmd);
+    freeHugePmd(memory, vma, pmdTable, page, end, pmd);
     pmd = tables.get(pmdTable, pmdIndex(page));
   }
-  if (isTable(pmd)) freePtes(memory, tableOfEntry(pmd), page, end);
+  if (isTable(pmd)) freePtes(memory, vma, tableOfEntry(pmd), page, end);
 }
 
 /** madvise_free_huge_pmd: the whole leaf, or the folio is split and its pages are next. */
-function freeHugePmd(memory: Memory, pmdTable: number, page: number, end: number, pmd: number): void {
+function freeHugePmd(memory: Memory, vma: Vma, pmdTable: number, page: number, end: number, pmd: number): void {
   const { frames } = memory;
   const head = frameOfEntry(pmd);
-  if (frames.kindOf(head) === ZERO || memory.counts.isMaybeMappedShared(head)) return;
+  if (frames.kindOf(head) === ZERO || !memory.decisions.decide("lazyfree-pmd", head, vma.mm.id, vma.id, 1)) return;
   if (end - page < HPAGE_PMD_NR) {
     splitFolio(memory, head, 0);
     return;
@@ -83,8 +83,9 @@ function freeHugePmd(memory: Memory, pmdTable: number, page: number, end: number
   markLazyfree(memory, head);
 }
 
-function freePtes(memory: Memory, table: number, page: number, end: number): void {
-  const { counts, frames, tables } = memory;
+function freePtes(memory: Memory, vma: Vma, table: number, page: number, end: number): void {
+  const { decisions, frames, tables } = memory;
+  const { mm } = vma;
   const last = pteIndex(page) + end - page;
   for (let index = pteIndex(page), n = 1; index < last; index += n) {
     n = 1;
@@ -96,12 +97,12 @@ function freePtes(memory: Memory, table: number, page: number, end: number): voi
     if (pages > 1) {
       n = pteBatch(memory, table, index, entry, last - index, IGNORE_ALL);
       if (n < pages) {
-        if (!counts.isMaybeMappedShared(head) && splitFolio(memory, head, 0) === 0) n = 0;
+        if (decisions.decide("lazyfree-part", head, mm.id, vma.id, n) && splitFolio(memory, head, 0) === 0) n = 0;
         continue;
       }
     }
     if (frames.has(head, SWAPCACHE | DIRTY)) {
-      if (counts.mapcount(head) !== pages) continue;
+      if (!decisions.decide("lazyfree-whole", head, mm.id, vma.id, n)) continue;
       if (frames.has(head, SWAPCACHE) && !freeFolioSwap(memory, head)) continue;
       frames.clear(head, DIRTY);
     }

@@ -15,7 +15,8 @@ import {
 import { moveHugetlbState, returnToHugetlbPool, takeMigrationTarget } from "./hugetlb-pool.ts";
 import { KsmStableNode } from "./ksm-state.ts";
 import type { Memory } from "./memory.ts";
-import { returnMappings, returnMappingsTo, takeMappings } from "./migration-entries.ts";
+import { NOTHING_TAKEN, returnMappings, returnMappingsTo, takeMappings } from "./migration-entries.ts";
+import { copyPages } from "./new-page-content.ts";
 import { splitFolio } from "./split-folio.ts";
 import { addToSwapCache, swapSlotOf } from "./swap-cache.ts";
 
@@ -37,7 +38,9 @@ export function migrateFolio(memory: Memory, head: number, node: number): Migrat
 function splitOrMove(memory: Memory, head: number, node: number): MigrationResult {
   const { frames, statistics } = memory;
   const order = frames.order[head];
-  if (order > 1 && frames.has(head, PARTIALLY_MAPPED)) {
+  const isPartial = order > 1 && frames.has(head, PARTIALLY_MAPPED);
+  if (order > 1 && frames.isAnon(head)) memory.decisions.noted("migrate-split-partial", head, isPartial);
+  if (isPartial) {
     const end = head + 2 ** order;
     if (splitFolio(memory, head, 0) === 0) {
       if (order === HPAGE_PMD_ORDER) statistics.count("thp_migration_split");
@@ -59,15 +62,17 @@ function moveSplitPages(memory: Memory, first: number, end: number, node: number
 
 /** migrate_folio_unmap and migrate_folio_move. */
 function moveFolio(memory: Memory, head: number, node: number): MigrationResult {
-  const { allocator, counts, frames, statistics } = memory;
+  const { allocator, counts, decisions, frames, statistics } = memory;
   const order = frames.order[head];
   const isHugetlb = frames.isHugetlb(head);
   const target = isHugetlb
     ? takeMigrationTarget(memory, head, node)
     : allocator.allocateOnNode(order, frames.kindOf(head), node);
   if (target < 0) return "no-memory";
-  const taken = takeMappings(memory, head, false);
-  if (counts.mapcount(head) > 0 || !hasOnlyExpectedReferences(memory, head)) {
+  const isMapped = decisions.decide("migrate-unmap", head, -1, -1, 0);
+  const taken = isMapped ? takeMappings(memory, head, false) : NOTHING_TAKEN;
+  // Mappings that are left hold references that nobody expects.
+  if (counts.mapcount(head) > 0 || !decisions.decide("migrate-references", head, -1, -1, 0)) {
     returnMappings(memory, head, taken);
     if (isHugetlb) returnToHugetlbPool(memory, target);
     allocator.free(target);
@@ -83,19 +88,12 @@ function moveFolio(memory: Memory, head: number, node: number): MigrationResult 
   return "moved";
 }
 
-/** folio_expected_ref_count, all mappings being gone: the cache and PG_private. */
-function hasOnlyExpectedReferences(memory: Memory, head: number): boolean {
-  const { frames } = memory;
-  const ofPrivate = frames.extraOf(head)?.hasPrivate === true ? 1 : 0;
-  return frames.extraReferences(head) === ofPrivate;
-}
-
 /** folio_migrate_mapping, folio_migrate_flags and the copy. What is left of the old folio is only to be freed. */
 function moveFolioState(memory: Memory, from: number, to: number): void {
   const { frames, keys, statistics } = memory;
   const order = frames.order[from];
   const n = 2 ** order;
-  memory.contents.copy(from, to, n);
+  copyPages(memory, from, to, n);
   forgetPartiallyMapped(memory, from);
   frames.set(to, frames.state[from] & INHERITED);
   const key = frames.rmapKey[from];

@@ -44,8 +44,11 @@ export interface TakenMappings {
   readonly vmas: readonly TakenFromVma[];
 }
 
+export const NOTHING_TAKEN: TakenMappings = { vmas: [] };
+
 /** try_to_migrate. `splitPmds` (TTU_SPLIT_HUGE_PMD): a PMD entry becomes PTEs, and the walk ends behind the first such. */
 export function takeMappings(memory: Memory, head: number, splitPmds: boolean): TakenMappings {
+  memory.watch?.willWalk("migrate", head);
   const vmas: TakenFromVma[] = [];
   for (const { vma, index } of candidateVmas(memory, head)) {
     const batches: FolioMapping[] = [];
@@ -57,7 +60,7 @@ export function takeMappings(memory: Memory, head: number, splitPmds: boolean): 
       if (!goesOn) break;
     }
     if (entries.length > 0) vmas.push({ vma, entries });
-    if (!goesOn || memory.counts.mapcount(head) === 0) break;
+    if (!goesOn || memory.decisions.decide("stop-unmap-walk", head, -1, -1, 0)) break;
   }
   return { vmas };
 }
@@ -117,16 +120,18 @@ function splitPmdAndTake(memory: Memory, head: number, batch: FolioMapping, take
   const index = pmdIndex(page);
   const entry = tables.get(batch.table, index);
   memory.statistics.count("thp_split_pmd");
+  memory.watch?.did("pmd-split", 1);
   let flags = entry & LEAF_FLAGS;
   if ((entry & PTE_DIRTY) !== 0) {
     frames.set(head, DIRTY);
     if (memory.hasSoftDirty) flags |= PTE_SOFT_DIRTY;
   }
   const isExclusive = frames.has(head, OWNER_2);
+  const mustStay = memory.cow.hasExclusivePages && isExclusive && isMaybeDmaPinned(memory, head);
   const table = tables.allocate();
   tables.set(batch.table, index, tableEntry(table));
   const first = presentEntry(head, flags);
-  if (isExclusive && isMaybeDmaPinned(memory, head)) {
+  if (mustStay) {
     addAnonRmapPtes(memory, head, HPAGE_PMD_NR, vma, table, true);
     tables.setRun(table, first);
   } else {
@@ -156,6 +161,7 @@ export function returnMappingsTo(
   { zeroPages }: { readonly zeroPages: boolean },
 ): void {
   // prettier-ignore
+  if (taken.vmas.length > 0) memory.watch?.willWalk("restore", to);
   const end = from + 2 ** memory.frames.order[to];
   for (const { vma, entries } of taken.vmas) {
     for (let at = firstOfFrame(entries, from); at < entries.length; at++) {

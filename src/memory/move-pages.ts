@@ -29,13 +29,14 @@ export function movePages(memory: Memory, mm: Mm, startAddress: number, lengthBy
 
 /** add_folio_for_migration and the migration. 1: on the node, 0: not, or -errno of the whole call. */
 function movePage(memory: Memory, mm: Mm, page: number, node: number): number {
-  const { allocator, counts, frames } = memory;
-  if (mm.findVma(page) === undefined) return 0;
+  const { allocator, decisions, frames } = memory;
+  const vma = mm.findVma(page);
+  if (vma === undefined) return 0;
   const frame = presentFrame(memory, mm, page);
   if (frame === 0) return 0;
   const head = frames.headOf(frame);
   if (allocator.nodeOf(head) === node) return 1;
-  if (counts.isMaybeMappedShared(head)) return 0;
+  if (!decisions.decide("move-page", head, mm.id, vma.id, 0)) return 0;
   if (!frames.isHugetlb(head) && !frames.has(head, LRU)) return 0;
   const result = migrateFolio(memory, head, node);
   if (result === "no-memory") return -ENOMEM;

@@ -23,6 +23,6 @@ export function wantsManualWriteUpgrade(vma: Vma): boolean {
 
 /** PageAnon and PageAnonExclusive: a private entry of this page may become writable. */
 export function isExclusiveAnon(memory: Memory, frame: number): boolean {
-  const { frames } = memory;
-  return frames.has(frame, OWNER_2) && frames.isAnon(frames.headOf(frame));
+  const { cow, frames } = memory;
+  return cow.hasExclusivePages && frames.has(frame, OWNER_2) && frames.isAnon(frames.headOf(frame));
 }

@@ -14,12 +14,12 @@
  * Table 0 does not exist and means "none".
  */
 import { assert } from "./assert.ts";
+import type { OperationWatch } from "./kernel-decisions.ts";
 
 export const ENTRIES_PER_TABLE = 512;
 
 /** Tags: what an entry is. */
 export const TAG_MASK = 3;
-export const TAG_NONE = 0;
 export const TAG_PRESENT = 1;
 export const TAG_NOT_PRESENT = 2;
 export const TAG_TABLE = 3;
@@ -121,6 +121,12 @@ export class PageTables {
   private run = new Int32Array(256);
   /** Entries that are not empty. */
   private used = new Uint16Array(256);
+  private readonly watch: OperationWatch | undefined;
+
+  /** `watch` is told of tables that come and go. */
+  constructor(watch?: OperationWatch) {
+    this.watch = watch;
+  }
 
   /** A new empty table. */
   allocate(): number {
@@ -129,6 +135,7 @@ export class PageTables {
     this.row[table] = NO_STORAGE;
     this.run[table] = SPREAD;
     this.used[table] = 0;
+    this.watch?.did("table-allocated", 1);
     return table;
   }
 
@@ -138,6 +145,7 @@ export class PageTables {
     this.run[table] = SPREAD;
     this.used[table] = 0;
     this.freeTables.push(table);
+    this.watch?.did("table-freed", 1);
   }
 
   /** Entries of the table that are not empty. */

@@ -87,13 +87,17 @@ export function unregisterRingBuffer(memory: Memory, mm: Mm, id: number): number
   return frames === undefined ? -ENXIO : 0;
 }
 
-/** PIN_LONGTERM_TEST_START of gup_test, the slow way; one range at a time on the machine. */
+/**
+ * PIN_LONGTERM_TEST_START of gup_test; one range at a time on the machine. `way`: with PIN_LONGTERM_TEST_FLAG_USE_FAST
+ * the tables first.
+ */
 export function startGupTest(
   memory: Memory,
   mm: Mm,
   startAddress: number,
   lengthBytes: number,
   write: boolean,
+  way: "slow" | "fast" = "slow",
 ): number {
   const files = memory.pins.of(mm);
   files.gupTest ??= { kind: "gupTest", holders: 1, frames: [] };
@@ -103,7 +107,7 @@ export function startGupTest(
   const n = lengthBytes / PAGE_SIZE_BYTES;
   const pinned: number[] = [];
   while (pinned.length < n) {
-    const request = { pin: true, write, longterm: true };
+    const request = { pin: true, write, longterm: true, fast: way === "fast" };
     const frames = getUserPages(memory, mm, first + pinned.length, n - pinned.length, request);
     if (typeof frames === "number") {
       releasePages(memory, pinned, true);

@@ -9,7 +9,7 @@
 import { HPAGE_PMD_NR, HPAGE_PMD_ORDER, LEVEL_PMD, LEVEL_PTE } from "../kernel/index.ts";
 import type { AnonVma } from "./anon-vma.ts";
 import { assert } from "./assert.ts";
-import { isMaybeDmaPinned } from "./folio-references.ts";
+import { isMaybeDmaPinned, mustCopyAtFork } from "./folio-references.ts";
 import { ANON, OWNER_2, PARTIALLY_MAPPED, SWAPBACKED, SWAPCACHE, UPTODATE } from "./frames.ts";
 import { addToLru, mlockFolio, munlockFolio } from "./lru.ts";
 import type { Memory } from "./memory.ts";
@@ -126,8 +126,10 @@ export function tryDupAnonRmapPtes(
 ): boolean {
   const { frames } = memory;
   const head = frames.headOf(first);
-  if (source.mm.hasPinned && isMaybeDmaPinned(memory, head)) {
-    for (let frame = first; frame < first + n; frame++) if (frames.has(frame, OWNER_2)) return false;
+  if (source.mm.hasPinned) {
+    let isExclusive = false;
+    for (let frame = first; frame < first + n; frame++) isExclusive ||= frames.has(frame, OWNER_2);
+    if (mustCopyAtFork(memory, head, source.mm, isExclusive)) return false;
   }
   frames.clearRange(first, n, OWNER_2);
   memory.events.dup(head, first - head, n, LEVEL_PTE, table, vma.id, vma.mm.id);
@@ -137,7 +139,7 @@ export function tryDupAnonRmapPtes(
 /** folio_try_dup_anon_rmap_pmd. */
 export function tryDupAnonRmapPmd(memory: Memory, head: number, source: Vma, vma: Vma, table: number): boolean {
   const { frames } = memory;
-  if (frames.has(head, OWNER_2) && source.mm.hasPinned && isMaybeDmaPinned(memory, head)) return false;
+  if (mustCopyAtFork(memory, head, source.mm, frames.has(head, OWNER_2))) return false;
   frames.clear(head, OWNER_2);
   memory.events.dup(head, 0, HPAGE_PMD_NR, LEVEL_PMD, table, vma.id, vma.mm.id);
   return true;
@@ -148,8 +150,9 @@ export function tryDupAnonRmapPmd(memory: Memory, head: number, source: Vma, vma
  * done, if it may be pinned. The entry is cleared already.
  */
 export function tryShareAnonRmap(memory: Memory, frame: number): boolean {
-  const { frames } = memory;
-  if (frames.has(frame, OWNER_2) && isMaybeDmaPinned(memory, frames.headOf(frame))) return false;
+  const { cow, frames } = memory;
+  const isExclusive = cow.hasExclusivePages && frames.has(frame, OWNER_2);
+  if (isExclusive && isMaybeDmaPinned(memory, frames.headOf(frame))) return false;
   frames.clear(frame, OWNER_2);
   return true;
 }
@@ -183,7 +186,10 @@ function noticePartial(memory: Memory, head: number, statisticsBefore: number): 
   const { frames, statistics } = memory;
   if (!frames.isAnon(head) || frames.has(head, PARTIALLY_MAPPED | SWAPCACHE)) return;
   const order = frames.order[head];
-  if (order <= 1 || !memory.counts.becamePartial(head, statisticsBefore)) return;
+  if (order <= 1) return;
+  const isSeen = memory.counts.becamePartial(head, statisticsBefore);
+  memory.decisions.noted("defer-split", head, isSeen);
+  if (!isSeen) return;
   frames.set(head, PARTIALLY_MAPPED);
   statistics.mthp.splitDeferred[order]++;
   statistics.mthp.nrAnonPartiallyMapped[order]++;

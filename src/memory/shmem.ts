@@ -12,6 +12,7 @@ import { FileMapping, type ShmemHugePolicy } from "./file-mapping.ts";
 import { DIRTY, REFERENCED, UPTODATE } from "./frames.ts";
 import { markAccessed } from "./lru.ts";
 import type { Memory } from "./memory.ts";
+import { tellZeroed } from "./new-page-content.ts";
 import { cachedFolio, createCacheFolio, isRangeFree } from "./page-cache.ts";
 import { swapInShmem } from "./shmem-swap.ts";
 import { ORDERS_FILE, ORDER_PMD, highestOrder, suitableOrders } from "./suitable-orders.ts";
@@ -131,14 +132,20 @@ export function shmemGetFolio(memory: Memory, file: FileMapping, index: number, 
     if (frames.has(cached, UPTODATE)) return cached;
     // Allocated by fallocate and never filled: to a reader it is a hole.
     if (purpose === "read") return 0;
-    if (purpose !== "write") frames.set(cached, UPTODATE);
+    if (purpose !== "write") fill(memory, cached);
     return cached;
   }
   if (purpose === "read") return 0;
   const head = newFolio(memory, file, index, request);
   if (purpose === "write") frames.set(head, REFERENCED);
-  if (purpose === "cache") frames.set(head, UPTODATE);
+  if (purpose === "cache") fill(memory, head);
   return head;
+}
+
+/** shmem_get_folio_gfp, "clear": a folio that nobody has written is zeros. */
+function fill(memory: Memory, head: number): void {
+  memory.frames.set(head, UPTODATE);
+  tellZeroed(memory, 2 ** memory.frames.order[head]);
 }
 
 function isBehindEnd(file: FileMapping, index: number): boolean {

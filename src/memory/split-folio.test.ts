@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createTestMachine } from "../../test/memory/machine.ts";
+import { createTestCountedMachine, createTestMachine } from "../../test/memory/machine.ts";
 import { changeGets, changePins } from "./folio-references.ts";
 import { forkMm } from "./fork.ts";
 import { DIRTY, FREE, OWNER_2, PARTIALLY_MAPPED } from "./frames.ts";
@@ -54,14 +54,14 @@ test.each(CONFIGS)(
 );
 
 test.each(CONFIGS)("a THP mapped by three PMD entries needs three attempts (%s)", (config) => {
-  const memory = createTestMachine(config);
+  const { memory, kernel } = createTestCountedMachine(config);
   const a = processWithFolio(memory, 9);
   const mms = [a, forkMm(memory, a, "B"), forkMm(memory, a, "C")];
   const head = frameOfEntry(pmdEntryOf(memory, a, BASE));
   const ptesAfter = (): boolean[] => mms.map((mm) => !isPresent(pmdEntryOf(memory, mm, BASE)));
   split(memory, a, 1);
   expect(ptesAfter()).toEqual([true, false, false]);
-  expect([memory.counts.mapcount(head), memory.counts.entireMapcount(head)]).toEqual([514, 2]);
+  expect([memory.counts.mapcount(head), kernel.counter.entireMapcount(head)]).toEqual([514, 2]);
   split(memory, a, 1);
   expect(ptesAfter()).toEqual([true, true, false]);
   split(memory, a, 1);

@@ -17,7 +17,7 @@ import {
 } from "./frames.ts"; // prettier-ignore
 import type { Memory } from "./memory.ts";
 import { returnMappings, returnMappingsTo, takeMappings } from "./migration-entries.ts";
-import { freeFolioSwap, splitInSwapCache } from "./swap-cache.ts";
+import { splitInSwapCache } from "./swap-cache.ts";
 import { unmapFileFolio } from "./unmap-file-folio.ts";
 
 /** Flags that the new folios inherit. */
@@ -69,15 +69,15 @@ export function splitFolioAround(memory: Memory, head: number, frame: number): n
   return splitFolio(memory, head, 0);
 }
 
-/** can_split_folio: nobody but mappings, the cache and the caller refers to it. */
+/** can_split_folio: nobody but mappings, the cache and the caller refers to it (decisions/split.ts). */
 export function canSplitFolio(memory: Memory, head: number, heldReferences = 0): boolean {
-  return memory.frames.extraReferences(head) + heldReferences === 0;
+  return heldReferences === 0 && memory.decisions.decide("split-folio", head, -1, -1, 0);
 }
 
 function splitAnon(memory: Memory, head: number, newOrder: number, options: SplitOptions): number {
   const { frames, counts, events } = memory;
   const order = frames.order[head];
-  if (counts.mapcount(head) === 0) return -EBUSY;
+  if (!memory.decisions.decide("use-anon-vma", head, -1, -1, 0)) return -EBUSY;
   if (!canSplitFolio(memory, head, options.heldReferences)) return -EAGAIN;
   const taken = takeMappings(memory, head, order === HPAGE_PMD_ORDER);
   if (counts.mapcount(head) > 0) {
@@ -90,9 +90,7 @@ function splitAnon(memory: Memory, head: number, newOrder: number, options: Spli
   for (const piece of pieces) events.created(piece, frames.order[piece], false);
   for (const piece of pieces) returnMappingsTo(memory, taken, piece, piece, { zeroPages: true });
   for (const piece of pieces) {
-    if (counts.mapcount(piece) > 0) continue;
-    if (frames.has(piece, SWAPCACHE)) freeFolioSwap(memory, piece);
-    freeIfUnused(memory, piece);
+    if (counts.mapcount(piece) === 0) freeIfUnused(memory, piece);
   }
   return 0;
 }

@@ -36,6 +36,7 @@ export function splitPmd(memory: Memory, vma: Vma, page: number): void {
   const entry = tables.get(pmdTable, index);
   if (!isPresent(entry)) return;
   memory.statistics.count("thp_split_pmd");
+  memory.watch?.did("pmd-split", 1);
   const head = frameOfEntry(entry);
   if (!vma.isAnonymous) dropFilePmd(memory, vma, pmdTable, index, entry);
   else if (memory.frames.kindOf(head) === ZERO) splitZeroPmd(memory, pmdTable, index, entry);

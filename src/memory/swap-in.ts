@@ -53,7 +53,8 @@ function swapInAlone(memory: Memory, vma: Vma, table: number, page: number, entr
   const head = readFromSwap(memory, slot, order, ANON, nodeOfMm(vma.mm));
   putSwapEntries(memory, slot, n);
   addNewAnonRmap(memory, head, vma, firstPage, table, true);
-  const flags = swappedInFlags(memory, vma, entry, true, access);
+  const isWritable = memory.cow.hasExclusivePages || access === "write";
+  const flags = swappedInFlags(memory, vma, entry, isWritable, access);
   memory.tables.setBatch(table, pteIndex(firstPage), n, presentEntry(head, flags));
 }
 
@@ -120,11 +121,19 @@ function mapFromSwapCache(
   const back = isWhole ? frame - head : 0;
   putSwapEntries(memory, offsetOfEntry(entry) - back, n);
   if (shouldFreeSwap(memory, vma, head, access)) freeFolioSwap(memory, head);
-  const isExclusive = !isKsm && ((entry & SWP_EXCLUSIVE) !== 0 || refcount(memory, head) === 0);
+  const isExclusive = !isKsm && isOwnAgain(memory, vma, head, entry, access);
   if (frames.rmapKey[head] === 0) addNewAnonRmap(memory, head, vma, page - back, table, isExclusive);
   else addAnonRmapPtes(memory, frame - back, n, vma, table, isExclusive);
   const first = presentEntry(frame - back, swappedInFlags(memory, vma, entry, isExclusive, access));
   for (let i = 0; i < n; i++) memory.tables.set(table, pteIndex(page - back) + i, first + i * NEXT_FRAME);
+}
+
+/** The entry says so, or nobody else refers to it (decisions/cow.ts); before 5.19 only a write fault asked. */
+function isOwnAgain(memory: Memory, vma: Vma, head: number, entry: number, access: FaultAccess): boolean {
+  const { hasExclusivePages } = memory.cow;
+  if (hasExclusivePages && (entry & SWP_EXCLUSIVE) !== 0) return true;
+  if (!hasExclusivePages && access !== "write") return false;
+  return memory.decisions.decide("swap-in-exclusive", head, vma.mm.id, vma.id, 0);
 }
 
 function isWholeFolioSwapped(

@@ -51,16 +51,16 @@ function activate(memory: Memory, head: number): void {
 
 /** One folio. If it is split the other pieces are added to `pieces`, to be tried next. */
 function reclaim(memory: Memory, head: number, pieces: number[]): Outcome {
-  const { frames, counts } = memory;
+  const { cow, decisions, frames } = memory;
   if (frames.isAnon(head) && frames.has(head, SWAPBACKED) && !frames.has(head, SWAPCACHE)) {
-    if (isMaybeDmaPinned(memory, head)) return "keep";
+    if (cow.sparesPinned && isMaybeDmaPinned(memory, head)) return "keep";
     if (!allocateSwap(memory, head, pieces)) return "activate";
   }
-  if (counts.mapcount(head) > 0) {
+  if (decisions.decide("reclaim-unmap", head, -1, -1, 0)) {
     tryToUnmap(memory, head);
-    if (counts.mapcount(head) > 0) return "activate";
+    if (decisions.decide("reclaim-still-mapped", head, -1, -1, 0)) return "activate";
   }
-  if (isMaybeDmaPinned(memory, head)) return "activate";
+  if (cow.sparesPinned && isMaybeDmaPinned(memory, head)) return "activate";
   if (frames.isAnon(head)) return finishAnon(memory, head);
   return frames.kindOf(head) === SHMEM ? finishShmem(memory, head, pieces) : finishFile(memory, head);
 }
@@ -70,7 +70,9 @@ function allocateSwap(memory: Memory, head: number, pieces: number[]): boolean {
   const { frames, swap } = memory;
   if (frames.order[head] > 0) {
     if (!canSplitFolio(memory, head)) return false;
-    if (frames.has(head, PARTIALLY_MAPPED) && !splitIntoPages(memory, head, pieces)) return false;
+    const isPartial = frames.has(head, PARTIALLY_MAPPED);
+    memory.decisions.noted("reclaim-split-partial", head, isPartial);
+    if (isPartial && !splitIntoPages(memory, head, pieces)) return false;
   }
   let slot = swap.allocate(frames.order[head]);
   if (slot === NO_SLOT && frames.order[head] > 0) {

@@ -50,7 +50,7 @@ export function freeSwapEntries(memory: Memory, slot: number, n: number): void {
     const frame = swap.cache[at];
     if (frame === 0 || swap.entries[at] > 0) continue;
     const head = frames.headOf(frame);
-    if (memory.counts.mapcount(head) > 0 && !swap.isFull) continue;
+    if (!memory.decisions.decide("drop-swap-cache", head, -1, -1, 0) && !swap.isFull) continue;
     if (freeFolioSwap(memory, head)) freeIfUnused(memory, head);
   }
 }

@@ -194,7 +194,10 @@ function freeSwapped(memory: Memory, file: FileMapping, first: number, end: numb
 function removeFolio(memory: Memory, file: FileMapping, head: number): void {
   const first = firstIndexOf(memory, head);
   const next = nextIndexOf(memory, head);
-  if (memory.counts.mapcount(head) > 0) unmapFileRange(memory, file, first, next, false);
+  if (memory.decisions.decide("truncate-unmap", head, -1, -1, 0)) {
+    memory.watch?.willWalk("truncate", head);
+    unmapFileRange(memory, file, first, next, false);
+  }
   for (let index = first; index < next; index++) file.dirtyPages.delete(index);
   removeFromCache(memory, file, head);
 }

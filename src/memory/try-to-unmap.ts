@@ -33,11 +33,14 @@ import { VM_DROPPABLE, VM_LOCKED, type Vma } from "./vma.ts";
 /** Unmaps the folio as far as it may be; ask its mapcount whether that was all. The folio is not freed. */
 export function tryToUnmap(memory: Memory, head: number): void {
   if (!memory.frames.isAnon(head)) {
-    if (!isMappedLocked(memory, head)) unmapFileFolio(memory, head);
+    // The walk ends at the locked VMA, and may have unmapped others before it.
+    if (isMappedLocked(memory, head)) memory.watch?.willWalk("unmap", head);
+    else unmapFileFolio(memory, head);
     return;
   }
+  memory.watch?.willWalk("unmap", head);
   for (const { vma, index } of candidateVmas(memory, head)) {
-    if (!unmapInVma(memory, head, vma, index) || memory.counts.mapcount(head) === 0) return;
+    if (!unmapInVma(memory, head, vma, index) || memory.decisions.decide("stop-unmap-walk", head, -1, -1, 0)) return;
   }
 }
 
@@ -82,9 +85,9 @@ function swapOutBatch(memory: Memory, head: number, { vma, page, table, pageCoun
     const frame = frameOfEntry(entry);
     if ((entry & PTE_DIRTY) !== 0) frames.set(head, DIRTY);
     const slot = swapSlotOf(memory, frame);
-    const isExclusive = frames.has(frame, OWNER_2);
+    const isExclusive = memory.cow.hasExclusivePages && frames.has(frame, OWNER_2);
     duplicateSwapEntry(memory, slot);
-    if (isExclusive && !tryShareAnonRmap(memory, frame)) {
+    if (!tryShareAnonRmap(memory, frame)) {
       putSwapEntries(memory, slot, 1);
       return false;
     }
@@ -98,10 +101,12 @@ function swapOutBatch(memory: Memory, head: number, { vma, page, table, pageCoun
 }
 
 /** May a lazily freed folio be dropped? If it was written since, it is swap-backed again, but for droppable memory. */
-function mayDiscard(memory: Memory, head: number, vma: Vma, isEntryDirty: boolean): boolean {
-  const { frames } = memory;
+function mayDiscard(memory: Memory, head: number, vma: Vma, isEntryDirty: boolean, isPmd: boolean): boolean {
+  const { decisions, frames } = memory;
   if (isEntryDirty) frames.set(head, DIRTY);
-  if (!frames.has(head, DIRTY) || vma.has(VM_DROPPABLE)) return frames.extraReferences(head) === 0;
+  if (!frames.has(head, DIRTY) || vma.has(VM_DROPPABLE)) {
+    return decisions.decide(isPmd ? "discard-lazyfree-pmd" : "discard-lazyfree", head, vma.mm.id, vma.id, 0);
+  }
   frames.set(head, SWAPBACKED);
   return false;
 }
@@ -117,7 +122,7 @@ function discardBatch(memory: Memory, head: number, { vma, page, table, pageCoun
     const index = pteIndex(page + i);
     const entry = tables.get(table, index);
     const flags = flagsOfBatch(memory, table, index, step) & (PTE_DIRTY | PTE_YOUNG);
-    if (!mayDiscard(memory, head, vma, (flags & PTE_DIRTY) !== 0)) {
+    if (!mayDiscard(memory, head, vma, (flags & PTE_DIRTY) !== 0, false)) {
       const softDirty = (flags & PTE_DIRTY) !== 0 && memory.hasSoftDirty ? PTE_SOFT_DIRTY : 0;
       if (step > 1) tables.setBatch(table, index, step, entry | flags | softDirty);
       return false;
@@ -132,7 +137,7 @@ function discardBatch(memory: Memory, head: number, { vma, page, table, pageCoun
 /** unmap_huge_pmd_locked. */
 function discardPmd(memory: Memory, head: number, { vma, page, table }: FolioMapping): boolean {
   const entry = memory.tables.get(table, pmdIndex(page));
-  if (!mayDiscard(memory, head, vma, (entry & PTE_DIRTY) !== 0)) return false;
+  if (!mayDiscard(memory, head, vma, (entry & PTE_DIRTY) !== 0, true)) return false;
   memory.tables.set(table, pmdIndex(page), 0);
   removeRmapPmd(memory, head, vma, table);
   return true;

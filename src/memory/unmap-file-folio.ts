@@ -18,8 +18,9 @@ import { VM_UFFD_WP } from "./vma.ts";
 /** Takes all mappings of the folio away. The cache holds the folio, so it is not freed. */
 export function unmapFileFolio(memory: Memory, head: number): void {
   assert(!memory.frames.isAnon(head), "only the cache can give a page back that was unmapped");
+  memory.watch?.willWalk("unmap", head);
   for (const { vma, index } of candidateVmas(memory, head)) {
-    if (memory.counts.mapcount(head) === 0) return;
+    if (memory.decisions.decide("stop-unmap-walk", head, -1, -1, 0)) return;
     const batches: FolioMapping[] = [];
     mappingsInVma(memory, head, vma, index, batches);
     for (const batch of batches) {

@@ -41,18 +41,14 @@ export function splitVma(memory: Memory, vma: Vma, page: number): number {
   splitPmdAtEdge(memory, vma, page);
   const { mm, start, end } = vma;
   const isNewBelow = page - start < end - page;
-  const added = new Vma(mm, isNewBelow ? start : page, isNewBelow ? page : end, vma.flags, vma.pgoff, vma.file);
+  const added = isNewBelow
+    ? new Vma(mm, start, page, vma.flags, vma.pgoff, vma.file)
+    : new Vma(mm, page, end, vma.flags, vma.pgoff + page - start, vma.file);
   added.openFile = vma.openFile;
   added.hugetlb = vma.hugetlb;
   added.swapReadahead = vma.swapReadahead;
-  if (isNewBelow) {
-    vma.pgoff += page - start;
-    vma.start = page;
-  } else {
-    added.pgoff += page - start;
-    vma.end = page;
-  }
-  vma.renewTreePlace();
+  if (isNewBelow) vma.changeRange(page, end, vma.pgoff + page - start);
+  else vma.changeRange(start, page, vma.pgoff);
   if (vma.anonVma !== undefined) {
     added.anonVma = vma.anonVma;
     cloneAnonVmas(added, vma, false);
@@ -128,17 +124,11 @@ export function mergeNewRange(memory: Memory, mm: Mm, range: MergeRange): Vma | 
   if (range.copiedFrom !== undefined) duplicateAnonVma(target, range.copiedFrom);
   mm.forgetLast();
   if (left === undefined) {
-    target.start = range.start;
-    target.pgoff = range.pgoff;
-    target.renewTreePlace();
+    target.changeRange(range.start, target.end, range.pgoff);
     return target;
   }
-  left.end = range.end;
-  left.renewTreePlace();
-  if (right !== undefined) {
-    left.end = right.end;
-    absorb(memory, right, left);
-  }
+  left.changeRange(left.start, right?.end ?? range.end, left.pgoff);
+  if (right !== undefined) absorb(memory, right, left);
   return left;
 }
 
@@ -175,8 +165,7 @@ export function mergeWithNeighbours(
   mm.forgetLast();
   if (left !== undefined && right !== undefined) {
     duplicateAnonVma(left, right.anonVma === undefined ? vma : right);
-    left.end = right.end;
-    left.renewTreePlace();
+    left.changeRange(left.start, right.end, left.pgoff);
     absorb(memory, vma, left);
     absorb(memory, right, left);
     return left;
@@ -190,18 +179,14 @@ export function mergeWithNeighbours(
 function growLeft(memory: Memory, left: Vma, vma: Vma, end: number): Vma {
   duplicateAnonVma(left, vma);
   if (end === vma.end) {
-    left.end = end;
-    left.renewTreePlace();
+    left.changeRange(left.start, end, left.pgoff);
     absorb(memory, vma, left);
     return left;
   }
   splitPmdAtEdge(memory, vma, end);
   const { start } = vma;
-  left.end = end;
-  left.renewTreePlace();
-  vma.pgoff += end - start;
-  vma.start = end;
-  vma.renewTreePlace();
+  left.changeRange(left.start, end, left.pgoff);
+  vma.changeRange(end, vma.end, vma.pgoff + end - start);
   tellVmaChange(memory, start, end, vma, left);
   return left;
 }
@@ -212,15 +197,12 @@ function growRight(memory: Memory, right: Vma, vma: Vma, start: number): Vma {
   const isWhole = start === vma.start;
   if (!isWhole) splitPmdAtEdge(memory, vma, start);
   const { end } = vma;
-  right.start = start;
-  right.pgoff -= end - start;
-  right.renewTreePlace();
+  right.changeRange(start, right.end, right.pgoff - (end - start));
   if (isWhole) {
     absorb(memory, vma, right);
     return right;
   }
-  vma.end = start;
-  vma.renewTreePlace();
+  vma.changeRange(vma.start, start, vma.pgoff);
   tellVmaChange(memory, start, end, vma, right);
   return right;
 }

@@ -1,6 +1,7 @@
 /**
  * VMAs and the files that they map: i_mmap and the reference that each VMA holds on the inode.
  */
+import { assert } from "./assert.ts";
 import type { FileMapping } from "./file-mapping.ts";
 import type { Memory } from "./memory.ts";
 import { closeHugetlbVma } from "./hugetlb.ts";
@@ -21,7 +22,7 @@ export function unlinkFile(memory: Memory, vma: Vma): void {
   const file: FileMapping | undefined = vma.file;
   if (file === undefined) return;
   if (vma.isHugetlb) closeHugetlbVma(memory, vma);
-  file.vmas.delete(vma);
+  assert(file.vmas.delete(vma), "a VMA is in the tree of its file");
   vma.openFile?.release();
   releaseFile(memory, file);
 }

@@ -74,12 +74,10 @@ export class Vma {
   /** A name for events; a VMA split off another has one of its own. */
   readonly id = nextVmaId++;
   readonly mm: Mm;
-  /** First page and the page behind the last. */
-  start: number;
-  end: number;
+  private first: number;
+  private limit: number;
+  private offset: number;
   flags: number;
-  /** Offset of the first page in the file, or in the anon_vma's index space. */
-  pgoff: number;
   file: FileMapping | undefined;
   /** struct file: two descriptors of one file do not let their VMAs merge. */
   openFile: OpenFile | undefined;
@@ -91,24 +89,55 @@ export class Vma {
   /** Every anon_vma whose folios this VMA may map. */
   readonly anonVmaChain: AnonVma[] = [];
   /** Its place among VMAs with the same pgoff in the interval trees: behind those that were entered before. */
-  treePlace = nextTreePlace++;
+  private place = nextTreePlace++;
 
   constructor(mm: Mm, start: number, end: number, flags: number, pgoff: number, file?: FileMapping) {
     this.mm = mm;
-    this.start = start;
-    this.end = end;
+    this.first = start;
+    this.limit = end;
+    this.offset = pgoff;
     this.flags = flags;
-    this.pgoff = pgoff;
     this.file = file;
+  }
+
+  /** First page. */
+  get start(): number {
+    return this.first;
+  }
+
+  /** The page behind the last. */
+  get end(): number {
+    return this.limit;
+  }
+
+  /** Offset of the first page in the file, or in the anon_vma's index space. */
+  get pgoff(): number {
+    return this.offset;
   }
 
   has(flag: number): boolean {
     return (this.flags & flag) !== 0;
   }
 
-  /** Call after changing the range: the VMA was taken out of its interval trees and entered anew. */
-  renewTreePlace(): void {
-    this.treePlace = nextTreePlace++;
+  get treePlace(): number {
+    return this.place;
+  }
+
+  /** The last page in the index space of the file or anon_vma. */
+  get lastPgoff(): number {
+    return this.pgoff + this.end - this.start - 1;
+  }
+
+  /** vma_prepare, vma_complete: the range changes, and the VMA goes behind its equals in the interval trees that it is in. */
+  changeRange(start: number, end: number, pgoff: number): void {
+    const isInFile = this.file?.vmas.delete(this) ?? false;
+    for (const { vmas } of this.anonVmaChain) vmas.delete(this);
+    this.first = start;
+    this.limit = end;
+    this.offset = pgoff;
+    this.place = nextTreePlace++;
+    if (isInFile) this.file?.vmas.add(this);
+    for (const { vmas } of this.anonVmaChain) vmas.add(this);
   }
 
   get isHugetlb(): boolean {

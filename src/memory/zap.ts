@@ -89,8 +89,7 @@ export function unmapFileRange(
   endIndex: number,
   evenCows: boolean,
 ): void {
-  const vmas = [...mapping.vmas].sort((a, b) => a.pgoff - b.pgoff || a.treePlace - b.treePlace);
-  for (const vma of vmas) {
+  for (const vma of mapping.vmas.overlapping(firstIndex, endIndex - 1)) {
     const start = Math.max(vma.start, vma.start + firstIndex - vma.pgoff);
     const end = Math.min(vma.end, vma.start + endIndex - vma.pgoff);
     if (start < end) zapVmaRange(memory, vma, start, end, { evenCows });

@@ -1,3 +1,7 @@
+export { formatComparisonHtml } from "./comparison-html.ts";
+export { formatComparisonMarkdown } from "./comparison-markdown.ts";
+export { type ComparisonTextOptions, formatComparisonText } from "./comparison-text.ts";
+export { type CowPlanResults, formatCowPlan } from "./cow-plan-text.ts";
 export { FRAMES_DIFFER_AT_MOST, type FrameCheck, describeFrames, findGaps } from "./coverage.ts";
 export { cutText, escapeControls, wrapText } from "./display-text.ts";
 export {
@@ -15,6 +19,8 @@ export {
 export { largestChangePercent } from "./process-lines.ts";
 export { formatReportJson, formatReportNdjson } from "./report-json.ts";
 export { type ReportTextOptions, formatReportText } from "./report-text.ts";
+
+export { formatComparisonJson } from "./comparison-json.ts";
 export { type ScenarioViewOptions, formatScenarioView } from "./scenario-view.ts";
 export {
   type ProcessSelection,

@@ -2,47 +2,38 @@
  * A machine and those who count on it: the kernel's own scheme, whose count decides, and any others, who only listen.
  *
  * The model knows nothing of schemes and the schemes nothing of the model; here they meet. Every event goes to the kernel's
- * counter first and then to the others, each of which may look into the page tables and at the reference counts.
+ * counter first and then to the others, each of which may look into the page tables and at the reference counts. Any
+ * scheme may be put in the kernel's place as the one that decides (`decidedBy`); the kernel's counter still counts, for
+ * reference counts, statistics and dumps.
  */
-import type { Level } from "../kernel/index.ts";
-import {
-  Frames,
-  KSM,
-  type KernelCounts,
-  Memory,
-  type MemoryEvents,
-  cacheReferences,
-  mappingsOf,
-} from "../memory/index.ts";
+import { type Answers, Decisions, SchemeAnswers, TruthAnswers } from "../decisions/index.ts";
+import { type CowRule, Frames, KSM, type KernelCounts, Memory, type MemoryEvents } from "../memory/index.ts";
 import {
   type Counter,
   type CounterContext,
   Meter,
-  type PageTableView,
   type RawCounts,
-  type ReferenceView,
-  type RmapVisitor,
   SCHEMES,
   type Scheme,
+  YES,
 } from "../schemes/index.ts";
 import { EntryLedger } from "./entry-ledger.ts";
+import { type MachineViews, viewsOf } from "./model-views.ts";
+import { ManyListeners, OneListener } from "./studied-events.ts";
+import type { StudiedMachine, StudiedScheme } from "./studied-history.ts";
+import { studyWalk } from "./walk-study.ts";
+import { WorkCount } from "./work-count.ts";
 
 /** How the kernel is built. */
 export type KernelConfig = "page" | "nopage";
 
-/** A scheme at work on the machine. */
-export interface StudiedScheme {
-  readonly scheme: Scheme;
-  readonly counter: Counter;
-  readonly meter: Meter;
-}
-
-export interface CountedMachine {
+export interface CountedMachine extends StudiedMachine {
   readonly memory: Memory;
   readonly config: KernelConfig;
-  /** The scheme that the kernel is built with; its counter decides. */
+  /** The scheme that the kernel is built with; its counter decides unless another does. */
   readonly kernel: { readonly scheme: Scheme; readonly counter: Counter & RawCounts };
-  readonly studied: readonly StudiedScheme[];
+  /** The scheme by which the kernel decides: its own, or the one put in its place. */
+  readonly decidedBy: Scheme;
   /** Kept when schemes are studied. */
   readonly ledger: EntryLedger | undefined;
 }
@@ -50,6 +41,10 @@ export interface CountedMachine {
 export interface MachineOptions {
   readonly config: KernelConfig;
   readonly schemes?: readonly Scheme[];
+  /** The scheme that decides. Where it cannot say the reverse map is walked. Default: the kernel's own. */
+  readonly decidedBy?: Scheme | undefined;
+  /** How copy-on-write is decided. Default: as today. */
+  readonly cowRule?: CowRule | undefined;
   /** Default: 1 GiB in two nodes, as the kernel lab's guest. */
   readonly frameCount?: number;
   readonly nodeCount?: number;
@@ -62,40 +57,99 @@ export interface MachineOptions {
 
 const DEFAULT_FRAMES = 262_144;
 
+/** Everybody who counts on a machine. */
+interface Counters {
+  readonly kernel: { readonly scheme: Scheme; readonly counter: Counter & RawCounts };
+  readonly studied: readonly StudiedScheme[];
+  /** In the kernel's place; may be one of `studied`. */
+  readonly decider: StudiedScheme | undefined;
+}
+
 /** Builds a machine without processes. */
 export function createCountedMachine(options: MachineOptions): CountedMachine {
-  const frameCount = options.frameCount ?? DEFAULT_FRAMES;
-  const frames = new Frames(frameCount, options.keepContents ?? true);
+  const frames = new Frames(options.frameCount ?? DEFAULT_FRAMES, options.keepContents ?? true);
   // The views look at the machine, which needs the counters first: they are connected last.
   const connection: { memory?: Memory } = {};
-  const context: CounterContext = { frameCount, orders: frames.order, seed: options.seed ?? 1 };
-  const kernelScheme = schemeOfKernel(options.config);
-  const counter = kernelScheme.createCounter(context);
-  if (!hasRawCounts(counter)) throw new Error(`scheme ${kernelScheme.id} does not show the kernel's words`);
   const ledger = new EntryLedger();
   const views = viewsOf(connection, ledger);
-  const studied = (options.schemes ?? []).map((scheme): StudiedScheme => {
-    const meter = new Meter();
-    const isKsm = (folio: number): boolean => frames.kindOf(folio) === KSM;
-    return { scheme, meter, counter: scheme.createCounter({ ...context, ...views, isKsm, meter }) };
+  const counters = createCounters(options, frames, views);
+  const { kernel, studied, decider } = counters;
+  const listeners = listenersOf(counters);
+  const watch = new WorkCount((purpose, head) => studyWalk(memory, head, purpose, studied, watch.work));
+  const events = listeners.length === 1 ? new OneListener(kernel.counter) : new ManyListeners(listeners, ledger, watch);
+  const orderOf = (folio: number): number => frames.order[folio];
+  const kindOf = (folio: number): ReturnType<Frames["kindOf"]> => frames.kindOf(folio);
+  const truth = new TruthAnswers(views.pageTables, views.references, orderOf);
+  const decisions = new Decisions({
+    answers: answersOf(decider ?? kernel),
+    cowRule: options.cowRule ?? "large-reuse",
+    truth,
+    folios: { orderOf, kindOf, references: views.references },
+    pageTables: views.pageTables,
+    studied: studied.map(({ scheme, counter, meter }) => ({ answers: answersOf({ scheme, counter }), counter, meter })),
+    decider,
   });
-  const events = studied.length === 0 ? new OneListener(counter) : new ManyListeners(counter, studied, ledger);
   const memory = new Memory({
     frames,
-    counts: kernelCountsOf(counter),
+    counts: kernelCountsOf(kernel.counter, decider?.counter),
     events,
+    decisions,
+    watch: studied.length === 0 ? undefined : watch,
+    cowRule: options.cowRule,
     nodeCount: options.nodeCount ?? 2,
     hasSoftDirty: options.hasSoftDirty ?? true,
     hugetlbPages: options.hugetlbPages ?? 8,
   });
   connection.memory = memory;
+  const isMapped = (head: number): boolean => kernel.counter.mapcount(head) > 0;
   return {
     memory,
     config: options.config,
-    kernel: { scheme: kernelScheme, counter },
+    kernel,
+    decidedBy: (decider ?? kernel).scheme,
     studied,
-    ledger: studied.length === 0 ? undefined : ledger,
+    ledger: listeners.length === 1 ? undefined : ledger,
+    truth,
+    ...views,
+    orderOf,
+    kindOf,
+    mappedFolios: () => headsOf(frames).filter(isMapped),
+    takeTouched: () => take(events, isMapped),
+    takeUnmapped: () => take(events, (head) => !isMapped(head)),
+    get events() {
+      return events instanceof ManyListeners ? events.count : 0;
+    },
+    listenToDecisions: (listener) => decisions.listen(listener),
+    work: watch.work,
   };
+}
+
+function createCounters(options: MachineOptions, frames: Frames, views: MachineViews): Counters {
+  const context: CounterContext = { frameCount: frames.count, orders: frames.order, seed: options.seed ?? 1 };
+  const scheme = schemeOfKernel(options.config);
+  const counter = scheme.createCounter({ ...context, references: views.references });
+  if (!hasRawCounts(counter)) throw new Error(`scheme ${scheme.id} does not show the kernel's words`);
+  const isKsm = (folio: number): boolean => frames.kindOf(folio) === KSM;
+  const study = (studied: Scheme): StudiedScheme => {
+    const meter = new Meter();
+    return { scheme: studied, meter, counter: studied.createCounter({ ...context, ...views, isKsm, meter }) };
+  };
+  const studied = (options.schemes ?? []).map(study);
+  const { decidedBy } = options;
+  const isOther = decidedBy !== undefined && decidedBy !== scheme;
+  const decider = isOther ? (studied.find((one) => one.scheme === decidedBy) ?? study(decidedBy)) : undefined;
+  return { kernel: { scheme, counter }, studied, decider };
+}
+
+/** The kernel's counter first. */
+function listenersOf({ kernel, studied, decider }: Counters): Counter[] {
+  const listeners: Counter[] = [kernel.counter, ...studied.map(({ counter }) => counter)];
+  if (decider !== undefined && !studied.includes(decider)) listeners.push(decider.counter);
+  return listeners;
+}
+
+function answersOf({ scheme, counter }: { readonly scheme: Scheme; readonly counter: Counter }): Answers {
+  return new SchemeAnswers(scheme, counter);
 }
 
 function schemeOfKernel(config: KernelConfig): Scheme {
@@ -108,159 +162,27 @@ function hasRawCounts(counter: Counter): counter is Counter & RawCounts {
   return "becamePartial" in counter && "owners" in counter;
 }
 
-function kernelCountsOf(counter: Counter & RawCounts): KernelCounts {
+/** Whoever decides also says what is queued to be split; of what it cannot tell nothing is queued. */
+function kernelCountsOf(counter: Counter & RawCounts, decider: Counter | undefined): KernelCounts {
   return {
     mapcount: (folio) => counter.mapcount(folio),
-    entireMapcount: (folio) => counter.entireMapcount(folio),
-    isMaybeMappedShared: (folio) => counter.isMaybeMappedShared(folio),
     sharedBit: (folio) => counter.sharedBit(folio),
     statisticsPages: (folio) => counter.statisticsPages(folio),
-    becamePartial: (folio, before) => counter.becamePartial(folio, before),
+    becamePartial:
+      decider === undefined
+        ? (folio, before) => counter.becamePartial(folio, before)
+        : (folio) => decider.partial(folio) === YES,
   };
 }
 
-function viewsOf(
-  connection: { memory?: Memory },
-  ledger: EntryLedger,
-): { pageTables: PageTableView; references: ReferenceView } {
-  const machine = (): Memory => {
-    if (connection.memory === undefined) throw new Error("a counter looked at a machine that is not built yet");
-    return connection.memory;
-  };
-  return { pageTables: new ModelPageTables(machine, ledger), references: new ModelReferences(machine) };
+/** Heads of all folios, and free frames, ascending. */
+function headsOf({ count, order }: Frames): number[] {
+  const heads: number[] = [];
+  for (let head = 0; head < count; head += 2 ** order[head]) heads.push(head);
+  return heads;
 }
 
-/** Entries by the ledger, between two events; the walk over the model's own page tables, at rest. */
-class ModelPageTables implements PageTableView {
-  private readonly machine: () => Memory;
-  private readonly ledger: EntryLedger;
-
-  constructor(machine: () => Memory, ledger: EntryLedger) {
-    this.machine = machine;
-    this.ledger = ledger;
-  }
-
-  entriesOfVma(folio: number, vma: number): number {
-    return this.ledger.entriesOfVma(folio, vma);
-  }
-
-  entriesOfTable(folio: number, vma: number, table: number): number {
-    return this.ledger.entriesOfTable(folio, vma, table);
-  }
-
-  walk(folio: number, visit: RmapVisitor): void {
-    for (const { first, pageCount, level, table, vma } of mappingsOf(this.machine(), folio)) {
-      if (!visit(first, pageCount, level, table, vma.id, vma.mm.id)) return;
-    }
-  }
-}
-
-class ModelReferences implements ReferenceView {
-  private readonly machine: () => Memory;
-
-  constructor(machine: () => Memory) {
-    this.machine = machine;
-  }
-
-  references(folio: number): number {
-    return cacheReferences(this.machine(), folio) + this.machine().frames.extraReferences(folio);
-  }
-
-  cacheReferences(folio: number): number {
-    const hasPrivate = this.machine().frames.extraOf(folio)?.hasPrivate ?? false;
-    return cacheReferences(this.machine(), folio) + (hasPrivate ? 1 : 0);
-  }
-
-  pins(folio: number): number {
-    return this.machine().frames.extraOf(folio)?.pins ?? 0;
-  }
-}
-
-/** The kernel's counter alone: nothing stands between the model and it. */
-class OneListener implements MemoryEvents {
-  /** Neither of the kernel's schemes counts tables or VMAs. */
-  readonly ignoresMoves = true;
-  private readonly counter: Counter;
-
-  constructor(counter: Counter) {
-    this.counter = counter;
-  }
-
-  add(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
-    this.counter.add(folio, first, pageCount, level, table, vma, mm);
-  }
-
-  dup(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
-    this.counter.add(folio, first, pageCount, level, table, vma, mm);
-  }
-
-  remove(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
-    this.counter.remove(folio, first, pageCount, level, table, vma, mm);
-  }
-
-  move(): void {}
-
-  created(folio: number, order: number, isHugetlb: boolean): void {
-    this.counter.created?.(folio, order, isHugetlb);
-  }
-
-  freed(folio: number): void {
-    this.counter.freed?.(folio);
-  }
-}
-
-/** The kernel's counter and everybody who listens. */
-class ManyListeners implements MemoryEvents {
-  private readonly counters: readonly Counter[];
-  private readonly ledger: EntryLedger;
-
-  constructor(kernel: Counter, studied: readonly StudiedScheme[], ledger: EntryLedger) {
-    this.ledger = ledger;
-    this.counters = [kernel, ...studied.map(({ counter }) => counter)];
-  }
-
-  add(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
-    for (const counter of this.counters) counter.add(folio, first, pageCount, level, table, vma, mm);
-    this.ledger.add(folio, pageCount, level, table, vma);
-  }
-
-  dup(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
-    for (const counter of this.counters) {
-      if (counter.dup === undefined) counter.add(folio, first, pageCount, level, table, vma, mm);
-      else counter.dup(folio, first, pageCount, level, table, vma, mm);
-    }
-    this.ledger.add(folio, pageCount, level, table, vma);
-  }
-
-  remove(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
-    this.ledger.remove(folio, pageCount, level, table, vma);
-    for (const counter of this.counters) counter.remove(folio, first, pageCount, level, table, vma, mm);
-  }
-
-  move(
-    folio: number,
-    first: number,
-    pageCount: number,
-    level: Level,
-    fromTable: number,
-    fromVma: number,
-    toTable: number,
-    toVma: number,
-    mm: number,
-  ): void {
-    this.ledger.remove(folio, pageCount, level, fromTable, fromVma);
-    for (const counter of this.counters) {
-      counter.move?.(folio, first, pageCount, level, fromTable, fromVma, toTable, toVma, mm);
-    }
-    this.ledger.add(folio, pageCount, level, toTable, toVma);
-  }
-
-  created(folio: number, order: number, isHugetlb: boolean): void {
-    for (const counter of this.counters) counter.created?.(folio, order, isHugetlb);
-  }
-
-  freed(folio: number): void {
-    this.ledger.freed(folio);
-    for (const counter of this.counters) counter.freed?.(folio);
-  }
+/** Nothing is remembered where nobody is studied. */
+function take(events: MemoryEvents, isWanted: (head: number) => boolean): number[] {
+  return events instanceof ManyListeners ? events.take(isWanted) : [];
 }

@@ -169,7 +169,8 @@ function accountPmd(memory: Memory, pmd: number, smaps: SmapsAccount, numa: Numa
   if (kind === ZERO) return;
   if (kind === HUGETLB_ANON || kind === HUGETLB_FILE) {
     numa.add(factsOf(memory, head), 0, 1, hasEntryFlag(pmd, "dirty"));
-    if (memory.counts.isMaybeMappedShared(head)) smaps.sharedHugetlb += 512 * 4096;
+    // folio_maybe_mapped_shared, of which hugetlb knows no more than its mapcount.
+    if (memory.counts.mapcount(head) > 1) smaps.sharedHugetlb += 512 * 4096;
     else smaps.privateHugetlb += 512 * 4096;
     return;
   }

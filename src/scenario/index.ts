@@ -2,8 +2,13 @@
  * The door of the scenario language: text to commands and back, dumps and their differences, a run, a C program.
  */
 export * from "./command.ts";
+export { type CowTest, cowPlan, nameOfCowTest, scenarioOfCowTest } from "./cow-plan.ts";
+export { type CowOutcome, type CowPlanOptions, isUnexpected, runCowTest } from "./cow-plan-run.ts";
 export { type CountedMachine, type KernelConfig, createCountedMachine } from "./counted-machine.ts";
 export { BrokenInvariant, checkMachine } from "./machine-invariants.ts";
+export { EntryMachine, type EntryMachineOptions, type EntryMachineShape } from "./entry-machine.ts";
+export { historyOfSteps } from "./entry-machine-history.ts";
+export type { Stretch } from "./entry-machine-state.ts";
 export {
   type Comparison,
   type ComparisonOptions,
@@ -15,7 +20,8 @@ export {
 export * from "./comparison-rules.ts";
 export * from "./dump.ts";
 export { formatCommand, formatScenario, formatSizeWord } from "./format-scenario.ts";
-export { runScenario } from "./model-runner.ts";
+export { type ModelHistory, createModelHistory } from "./model-history.ts";
+export { ScenarioStopped, runScenario } from "./model-runner.ts";
 export { type ParsedScenario, parseScenario, scenarioOf } from "./parse-scenario.ts";
 export {
   BadReproduction,
@@ -27,5 +33,12 @@ export {
 export { BadRecord, readRecord } from "./read-record.ts";
 export { type ReproduceOptions, reproduceAsC } from "./reproduce-c.ts";
 export { BadScenario, type ScenarioError, formatScenarioError } from "./scenario-error.ts";
-export { SCENARIO_BYTES_MAX } from "./scenario-limits.ts";
+export {
+  LIMITS,
+  MODEL_MEMORY_BYTES_MAX,
+  MODEL_MEMORY_BYTES_MIN,
+  type ScenarioLimits,
+  type ScenarioRunner,
+} from "./scenario-limits.ts";
 export * from "./scenario-run.ts";
+export * from "./studied-history.ts";

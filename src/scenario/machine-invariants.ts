@@ -4,6 +4,7 @@
  * The slow and obviously right side of the model: it walks every table of every address space, counts each page's entries
  * in plain arrays, and compares with what the kernel's counter says. For debug mode and tests; O(frames + entries).
  */
+import { entriesOfBatch } from "../kernel/index.ts";
 import {
   ANON,
   FREE,
@@ -19,6 +20,7 @@ import {
   frameOfEntry,
   isPresent,
   isTable,
+  mappingsOf,
   pmdEntryOf,
   pteIndex,
   refcount,
@@ -82,8 +84,17 @@ function checkAddressSpace(memory: Memory, mm: Mm, truth: Truth): void {
   }
 }
 
+/** The interval trees know of the VMA, so that the reverse map finds what it maps. */
+function checkTrees(mm: Mm, vma: Vma): void {
+  hold(vma.file === undefined || vma.file.vmas.has(vma), () => `a VMA of ${mm.name} is in its file's tree`);
+  for (const { vmas } of vma.anonVmaChain) {
+    hold(vmas.has(vma), () => `a VMA of ${mm.name} is in the tree of every anon_vma of its chain`);
+  }
+}
+
 function checkVma(memory: Memory, vma: Vma, truth: Truth): void {
   const { mm } = vma;
+  checkTrees(mm, vma);
   for (let page = vma.start; page < vma.end;) {
     const end = Math.min(vma.end, page - pteIndex(page) + 512);
     const pmd = pmdEntryOf(memory, mm, page);
@@ -136,10 +147,19 @@ function checkFolio(machine: CountedMachine, head: number, truth: Truth): void {
   const mapcount = kernel.counter.mapcount(head);
   hold(mapcount === ptes + pmds, () => `folio ${head} counts ${mapcount} entries and has ${ptes + pmds}`);
   checkLedger(machine, head, truth);
+  checkRmap(memory, head, ptes + pmds);
   if (kind === FREE) return;
   hold(refcount(memory, head) > 0, () => `folio ${head} is in use and nobody refers to it`);
   if (n > 1) checkLarge(machine, head, n, pmds, pagesWithPte, truth);
   else hold(!frames.has(head, PARTIALLY_MAPPED), () => `a small folio is never partially mapped`);
+}
+
+/** A walk of the reverse map finds every entry, and none twice. */
+function checkRmap(memory: Memory, head: number, entries: number): void {
+  if (entries === 0) return;
+  let found = 0;
+  for (const { level, pageCount } of mappingsOf(memory, head)) found += entriesOfBatch(pageCount, level);
+  hold(found === entries, () => `folio ${head}: the reverse map finds ${found} of ${entries} entries`);
 }
 
 /** What schemes see of page tables between events is what stands in them. */

@@ -136,9 +136,12 @@ function access(
 }
 
 function storeOf(process: ModelProcess, command: Of<"touch">): undefined | ((address: number) => bigint) {
-  if (!command.write) return undefined;
-  const high = BigInt(process.pid) << 32n;
-  return (address) => high | BigInt(Math.floor(address / PAGE_BYTES) >>> 0);
+  return command.write ? (address) => storedWord(process, address) : undefined;
+}
+
+/** What a process's store leaves in the eight bytes at an address: who it is, and the page. */
+export function storedWord({ pid }: ModelProcess, address: number): bigint {
+  return (BigInt(pid) << 32n) | BigInt(Math.floor(address / PAGE_BYTES) >>> 0);
 }
 
 const MAP_BITS: Readonly<Record<MapFlag, number>> = {

@@ -32,15 +32,19 @@ const FIRST_PID = 100;
 
 export class ProcessTable {
   readonly processes: ModelProcess[] = [];
+  /** The last of each name: a name is free again when its process has exited. */
+  private readonly latest = new Map<string, ModelProcess>();
 
   add(name: string, mm: Mm, parent?: ModelProcess): ModelProcess {
     const process = new ModelProcess(name, mm, FIRST_PID + this.processes.length, parent);
     this.processes.push(process);
+    this.latest.set(name, process);
     return process;
   }
 
   find(name: string): ModelProcess | undefined {
-    return this.processes.find((process) => process.alive && process.name === name);
+    const process = this.latest.get(name);
+    return process?.alive === true ? process : undefined;
   }
 
   /** Who has, or last had, this mm id: as the lab names the owners of slots. */

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { ScenarioCommand } from "./command.ts";
 import { parseScenario, scenarioOf } from "./parse-scenario.ts";
 import { BadScenario, formatScenarioError } from "./scenario-error.ts";
-import { PROCESSES_MAX, REGIONS_MAX, SCENARIO_BYTES_MAX } from "./scenario-limits.ts";
+import { LIMITS } from "./scenario-limits.ts";
 
 function commandsOf(text: string): readonly ScenarioCommand[] {
   return scenarioOf(text, "t.scn").commands;
@@ -171,6 +171,7 @@ test("a mapping of a line that is wrong still has its name: one mistake is told 
 });
 
 test("limits are named", () => {
+  const { processes: PROCESSES_MAX, regions: REGIONS_MAX, scenarioBytes: SCENARIO_BYTES_MAX } = LIMITS.driver;
   const spawns = Array.from({ length: PROCESSES_MAX + 1 }, (_, index) => `spawn P${index}`).join("\n");
   expect(errorsOf(spawns).join()).toContain(`more than ${PROCESSES_MAX} processes`);
   const maps = Array.from({ length: REGIONS_MAX + 1 }, (_, index) => `P mmap a${index} 0x200000000 4k r anon,priv`);
@@ -183,6 +184,24 @@ test("limits are named", () => {
     "t.scn:1:1: the scenario is too long; at most 65535 bytes",
   ]);
   expect(errorsOf("x\n".repeat(1000))).toHaveLength(100);
+});
+
+test("for the model alone there may be thousands of processes and mappings, within limits that are named too", () => {
+  const { processes, regions, scenarioBytes } = LIMITS.model;
+  const lives = Array.from({ length: processes }, () => "spawn P\nP exit").join("\n");
+  expect(parseScenario(lives, "t.scn", "model").ok).toBe(true);
+  expect(parseScenario(`${lives}\nspawn P`, "t.scn", "model")).toMatchObject({
+    ok: false,
+    errors: [{ message: `there are more than ${processes} processes in this scenario` }],
+  });
+  const maps = (count: number): string => `spawn P\n${"P mmap a 0x200000000 4k r anon,priv\n".repeat(count)}`;
+  expect(parseScenario(maps(regions), "t.scn", "model").ok).toBe(true);
+  expect(parseScenario(maps(regions + 1), "t.scn", "model").ok).toBe(false);
+  expect(parseScenario("#".repeat(scenarioBytes), "t.scn", "model").ok).toBe(true);
+  expect(parseScenario("#".repeat(scenarioBytes + 1), "t.scn", "model")).toMatchObject({
+    ok: false,
+    errors: [{ message: "the scenario is too long", hint: `at most ${scenarioBytes} bytes` }],
+  });
 });
 
 test("messages quote nothing that moves a cursor", () => {

@@ -18,7 +18,7 @@ import { MACHINE_SYNTAX } from "./machine-commands.ts";
 import { didYouMean, nearestWord } from "./nearest-word.ts";
 import { PROCESS_SYNTAX } from "./process-commands.ts";
 import { BadScenario, ErrorList, type ScenarioError, quoteWord } from "./scenario-error.ts";
-import { LINE_BYTES_MAX, REGIONS_MAX, SCENARIO_BYTES_MAX, WORDS_MAX } from "./scenario-limits.ts";
+import { LIMITS, LINE_BYTES_MAX, type ScenarioLimits, type ScenarioRunner, WORDS_MAX } from "./scenario-limits.ts";
 import { ScenarioProcesses } from "./scenario-processes.ts";
 
 /** What parsing ends in. */
@@ -30,15 +30,16 @@ const PROCESS_COMMANDS: readonly string[] = [...PROCESS_SYNTAX.keys(), "fork", "
 const MACHINE_COMMANDS: readonly string[] = [...MACHINE_SYNTAX.keys(), "spawn", "dump"];
 
 /**
- * Parses a scenario.
+ * Parses a scenario, within the limits of who is to run it.
  * @example const parsed = parseScenario("spawn P\ndump 1", "a.scn"); if (parsed.ok) parsed.scenario.commands.length; // 2
  */
-export function parseScenario(text: string, file: string): ParsedScenario {
+export function parseScenario(text: string, file: string, runner: ScenarioRunner = "driver"): ParsedScenario {
+  const limits = LIMITS[runner];
   const errors = new ErrorList(file);
-  const parser = new ScenarioParser(errors);
+  const parser = new ScenarioParser(errors, limits);
   const commands: ScenarioCommand[] = [];
-  if (utf8Length(text) > SCENARIO_BYTES_MAX) {
-    errors.add(1, 1, "the scenario is too long", `at most ${SCENARIO_BYTES_MAX} bytes`);
+  if (utf8Length(text) > limits.scenarioBytes) {
+    errors.add(1, 1, "the scenario is too long", `at most ${limits.scenarioBytes} bytes`);
     return { ok: false, errors: errors.errors };
   }
   for (const [index, line] of text.split("\n").entries()) {
@@ -51,8 +52,8 @@ export function parseScenario(text: string, file: string): ParsedScenario {
 }
 
 /** The scenario of a text, or BadScenario with everything that is wrong with it. */
-export function scenarioOf(text: string, file: string): Scenario {
-  const parsed = parseScenario(text, file);
+export function scenarioOf(text: string, file: string, runner: ScenarioRunner = "driver"): Scenario {
+  const parsed = parseScenario(text, file, runner);
   if (!parsed.ok) throw new BadScenario(parsed.errors);
   return parsed.scenario;
 }
@@ -71,13 +72,16 @@ function utf8Length(text: string): number {
 /** The state of a scenario while it is read: who lives, and what names stand for. */
 class ScenarioParser {
   private readonly errors: ErrorList;
-  private readonly processes = new ScenarioProcesses();
+  private readonly limits: ScenarioLimits;
+  private readonly processes: ScenarioProcesses;
   private readonly regions = new Map<string, number>();
   private regionCount = 0;
   private hasCarriageReturn = false;
 
-  constructor(errors: ErrorList) {
+  constructor(errors: ErrorList, limits: ScenarioLimits) {
     this.errors = errors;
+    this.limits = limits;
+    this.processes = new ScenarioProcesses(limits.processes);
   }
 
   /** The command of a line; undefined for a comment, an empty line, or one that is wrong. */
@@ -167,10 +171,10 @@ class ScenarioParser {
     if (body.kind === "mmap" && body.region !== "") {
       this.regions.set(body.region, body.address);
       this.regionCount++;
-      if (this.regionCount === REGIONS_MAX + 1) {
+      if (this.regionCount === this.limits.regions + 1) {
         words.complain(
           1,
-          `there are more than ${REGIONS_MAX} mmap in this scenario`,
+          `there are more than ${this.limits.regions} mmap in this scenario`,
           "split it into several scenarios",
         );
       }

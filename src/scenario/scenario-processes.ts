@@ -7,7 +7,7 @@ import type { CommandBody } from "./command.ts";
 import type { LineWords } from "./line-words.ts";
 import { nearestWord } from "./nearest-word.ts";
 import { quoteWord } from "./scenario-error.ts";
-import { LABEL_LENGTH_MAX, PROCESSES_MAX } from "./scenario-limits.ts";
+import { LABEL_LENGTH_MAX } from "./scenario-limits.ts";
 
 /** What holds references by number. */
 type Holder = "uring" | "vmsplice";
@@ -38,6 +38,12 @@ const LABEL = /^[!-?A-~][!-~]*$/;
 export class ScenarioProcesses {
   private readonly known = new Map<string, KnownProcess>();
   private begun = 0;
+  private readonly processesMax: number;
+
+  /** `processesMax`: over the whole scenario, the dead ones included. */
+  constructor(processesMax: number) {
+    this.processesMax = processesMax;
+  }
 
   /** Whether there is or was a process of that name. */
   has(name: string): boolean {
@@ -59,10 +65,10 @@ export class ScenarioProcesses {
       words.complain(column, `there is a process ${name} already`, "let it exit first, or take another name");
     }
     this.begun++;
-    if (this.begun === PROCESSES_MAX + 1) {
+    if (this.begun === this.processesMax + 1) {
       words.complain(
         column,
-        `there are more than ${PROCESSES_MAX} processes in this scenario`,
+        `there are more than ${this.processesMax} processes in this scenario`,
         "the dead ones count too",
       );
     }

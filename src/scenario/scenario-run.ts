@@ -18,6 +18,8 @@ export interface RunScenarioOptions {
   readonly schemes: readonly Scheme[];
   /** CONFIG_MEM_SOFT_DIRTY; true if not given. */
   readonly hasSoftDirty?: boolean;
+  /** Page frames of the machine, of 4 KiB; 1 GiB if not given. At most MODEL_MEMORY_BYTES_MAX in all. */
+  readonly frameCount?: number;
   /** Hold the invariants of kernel-facts 8 after every command: slow. */
   readonly checkInvariants?: boolean;
 }

@@ -8,7 +8,7 @@
  * The batch in flight is in nobody's page tables: an `add` comes before its entries are visible in PageTableView, a
  * `remove` after they are gone, a `move` between. So a counter that looks sees the others of the folio.
  */
-import type { Level, MappingEvents } from "../kernel/index.ts";
+import type { Level, MappingEvents, WalkCosts } from "../kernel/index.ts";
 import type { Meter } from "./meter.ts";
 import type { RmapFindings } from "./rmap-findings.ts";
 import type { Answer } from "./scheme.ts";
@@ -31,8 +31,11 @@ export interface PageTableView {
   entriesOfTable(folio: number, vma: number, table: number): number;
   /** Page tables over which this VMA's mapping of the whole folio would spread. Absent: the folio is naturally aligned. */
   tablesSpanned?(folio: number, vma: number): number;
-  /** The reverse map walk: VMA after VMA, each one's entries in the order of pages. */
-  walk(folio: number, visit: RmapVisitor): void;
+  /**
+   * The reverse map walk: VMA after VMA, each one's entries in the order of pages. Adds to `costs` what it looks at as it
+   * goes; a view that does not adds nothing, and the walk is then charged by what it finds (rmap-findings.ts).
+   */
+  walk(folio: number, visit: RmapVisitor, costs?: WalkCosts): void;
 }
 
 /** The reference count without the references that mappings hold. */

@@ -5,11 +5,9 @@
  * count something else. Whoever knows how many those are knows how many are left for others. Without a view of the
  * references there is no answer.
  */
+import { GUP_PIN_COUNTING_BIAS } from "../kernel/index.ts";
 import type { ReferenceView } from "./counter.ts";
 import { type Answer, NO, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
-
-/** References that one pin adds to a small folio's count: so many others look like one (kernel-facts 1.5). */
-const GUP_PIN_COUNTING_BIAS = 1024;
 
 /** `extraReferences` for a scheme that knows how many references mappings hold. */
 export function extraReferencesOf(references: ReferenceView | undefined, folio: number): number {

@@ -1,13 +1,22 @@
 /**
  * Asking the reverse map: what is done where a scheme says UNKNOWN, and what it costs.
  *
- * The walk visits every VMA that may map the folio, and in each the page tables and entries (kernel-facts 6.3, 6.4). Every
- * answer it gives is the truth. It charges VMAs, tables (each with its lock) and entries. A counter that had lost count
- * may learn from a full walk; a walk that was stopped early has not seen all and teaches nothing.
+ * The walk visits every VMA that may map the folio, and in each looks at every entry of the folio's range (kernel-facts 6.3,
+ * 6.4). Every answer it gives is the truth. It charges what it looked at, found or not: nodes of the tree, VMAs, tables and
+ * their locks, entries. A counter that had lost count may learn from a full walk; a walk that was stopped early has not
+ * seen all and teaches nothing.
  */
 import type { Counter, PageTableView, RmapVisitor } from "./counter.ts";
-import { ENTRIES_EXAMINED, type Meter, PAGE_TABLE_LOCKS, TABLES_VISITED, VMAS_VISITED } from "./meter.ts";
-import { entriesOfBatch } from "../kernel/index.ts";
+import {
+  ATOMICS,
+  ENTRIES_EXAMINED,
+  LOADS,
+  type Meter,
+  PAGE_TABLE_LOCKS,
+  TABLES_VISITED,
+  VMAS_VISITED,
+} from "./meter.ts";
+import { type WalkCosts, entriesOfBatch, noWalkCosts } from "../kernel/index.ts";
 
 /** What a walk has found. */
 export interface RmapFindings {
@@ -41,19 +50,20 @@ export function askRmap(folio: number, { pageTables, meter, counter, visit }: Rm
   let entries = 0;
   let lastVma = -1;
   let isComplete = true;
-  pageTables.walk(folio, (first, pageCount, level, table, vma, mm) => {
-    entries += entriesOfBatch(pageCount, level);
-    vmas.add(vma);
-    tables.add(`${vma} ${table}`);
-    addressSpaces.add(mm);
-    lastVma = vma;
-    isComplete = visit === undefined || visit(first, pageCount, level, table, vma, mm);
-    return isComplete;
-  });
-  meter?.charge(VMAS_VISITED, vmas.size);
-  meter?.charge(TABLES_VISITED, tables.size);
-  meter?.charge(PAGE_TABLE_LOCKS, tables.size);
-  meter?.charge(ENTRIES_EXAMINED, entries);
+  const costs = noWalkCosts();
+  pageTables.walk(
+    folio,
+    (first, pageCount, level, table, vma, mm) => {
+      entries += entriesOfBatch(pageCount, level);
+      vmas.add(vma);
+      tables.add(`${vma} ${table}`);
+      addressSpaces.add(mm);
+      lastVma = vma;
+      isComplete = visit === undefined || visit(first, pageCount, level, table, vma, mm);
+      return isComplete;
+    },
+    costs,
+  );
   const findings: RmapFindings = {
     entries,
     tables: tables.size,
@@ -62,8 +72,31 @@ export function askRmap(folio: number, { pageTables, meter, counter, visit }: Rm
     lastVma,
     isComplete,
   };
+  // A view that does not say what it looks at has at least looked at what it found.
+  if (costs.vmas === 0) chargeFound(meter, findings);
+  else if (meter !== undefined) chargeWalk(meter, costs);
   if (isComplete) counter?.learn?.(folio, findings);
   return findings;
+}
+
+function chargeFound(meter: Meter | undefined, { entries, tables, vmas }: RmapFindings): void {
+  meter?.charge(VMAS_VISITED, vmas);
+  meter?.charge(TABLES_VISITED, tables);
+  meter?.charge(PAGE_TABLE_LOCKS, tables);
+  meter?.charge(ENTRIES_EXAMINED, entries);
+}
+
+/**
+ * Charges a walk: each lock of a tree is taken and released by an atomic (a semaphore held for reading), each node looked at
+ * is a load.
+ */
+export function chargeWalk(meter: Meter, { treeLocks, treeNodes, vmas, tables, tableLocks, entries }: WalkCosts): void {
+  meter.charge(ATOMICS, 2 * treeLocks);
+  meter.charge(LOADS, treeNodes);
+  meter.charge(VMAS_VISITED, vmas);
+  meter.charge(TABLES_VISITED, tables);
+  meter.charge(PAGE_TABLE_LOCKS, tableLocks);
+  meter.charge(ENTRIES_EXAMINED, entries);
 }
 
 /** `others` by the reverse map: stops at the first entry of another address space. */

@@ -93,7 +93,9 @@ class VmaTableCounter implements Counter {
     return sharedOfPairs(this.pairs[folio], this.context.orders[folio]);
   }
 
+  /** One VMA may have a KSM page in any number of tables. */
   otherVmas(folio: number, _vma: number): Answer {
+    if (this.pairs[folio] > 1 && this.context.isKsm?.(folio) === true) return UNKNOWN;
     return sharedOfPairs(this.pairs[folio], this.context.orders[folio]);
   }
 

@@ -1,3 +1,35 @@
+/**
+ * The door of the study: captures and histories under many schemes, and the verdict.
+ */
 export * from "./capture-report.ts";
+export { type CaptureHistory, createCaptureHistory } from "./capture-history.ts";
+export { type WhatIf, openWhatIf } from "./capture-what-if.ts";
+export { BadWhatIf, type WhatIfStep, parseWhatIf } from "./capture-what-if-steps.ts";
+export {
+  type StudyOptions,
+  type StudyProgress,
+  type StudiedComparison,
+  type WorkloadFacts,
+  comparingHistory,
+} from "./compare-history.ts";
+export { type CompareOptions, compareHistory, compareScenario, compareWorkload } from "./compare-workload.ts";
+export * from "./question-judge.ts";
+export { DEFAULT_BOUNDS, type SampleBounds } from "./question-sample.ts";
+export { type TurnOptions, runInTurns } from "./study-turns.ts";
+export { CATASTROPHIC_RATIO } from "./verdict-findings.ts";
+export { DEFAULT_WITNESS_BOUNDS, type WitnessBounds } from "./witness-search.ts";
+export * from "./comparison.ts";
+export * from "./cost-model.ts";
+export { XEON_4210R } from "./cost-profile-xeon-4210r.ts";
 export { reportOnCapture } from "./report-on-capture.ts";
 export { type HistoryChoice, type SmapsUnderScheme, smapsUnderScheme } from "./smaps-under-scheme.ts";
+export {
+  type Edit,
+  type ShrunkLines,
+  edited,
+  linesOf,
+  removalsOf,
+  shrinkingLines,
+  simplifications,
+  textOf,
+} from "./shrink-lines.ts";

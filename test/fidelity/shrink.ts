@@ -7,14 +7,12 @@
  * comes out fails in the same way, and parses.
  */
 import { parseScenario } from "../../src/scenario/index.ts";
+import { type Edit, edited, linesOf, removalsOf, simplifications, textOf } from "../../src/study/index.ts";
 
 /** Says of each text whether it still fails in the way that is looked for. */
 export type Decide<Job> = (
   questions: readonly { readonly job: Job; readonly texts: readonly string[] }[],
 ) => Promise<readonly (readonly boolean[])[]>;
-
-/** New lines by index; null: the line goes. */
-type Edit = ReadonlyMap<number, string | null>;
 
 const ROUNDS_MAX = 12;
 const CANDIDATES_MAX = 60;
@@ -112,64 +110,6 @@ function merged(edits: readonly Edit[]): Edit {
     for (const [index, line] of edit) if (all.get(index) !== null) all.set(index, line);
   }
   return all;
-}
-
-/** All dumps but the last; runs of half the lines, of a quarter, ..., of one line. */
-function removalsOf(lines: readonly string[]): Edit[] {
-  const dumps = [...lines.keys()].filter((index) => lines[index].startsWith("dump ")).slice(0, -1);
-  const edits: Edit[] = dumps.length > 1 ? [new Map(dumps.map((index) => [index, null]))] : [];
-  for (let size = lines.length >> 1; size >= 1; size >>= 1) {
-    for (let first = 0; first < lines.length; first += size) {
-      const edit = new Map<number, null>();
-      for (let index = first; index < Math.min(first + size, lines.length); index++) edit.set(index, null);
-      edits.push(edit);
-    }
-  }
-  return edits;
-}
-
-const PAGE = "4k";
-
-/** One number of a line made smaller: a size to a page or to half, an offset of an address taken away. */
-function simplifications(lines: readonly string[]): Edit[] {
-  const edits: Edit[] = [];
-  for (const [index, line] of lines.entries()) {
-    const words = line.split(" ");
-    for (const [at, word] of words.entries()) {
-      for (const smaller of smallerWords(word)) {
-        edits.push(new Map([[index, words.with(at, smaller).join(" ")]]));
-      }
-    }
-  }
-  return edits;
-}
-
-function smallerWords(word: string): string[] {
-  const offset = /^(?<region>@\w+)\+\w+$/.exec(word)?.groups?.region;
-  if (offset !== undefined) return [offset];
-  const size = /^(?<count>[0-9]+)(?<unit>[kM])$/.exec(word)?.groups;
-  if (size === undefined) return [];
-  const pages = (Number(size.count) * (size.unit === "M" ? 1 << 20 : 1 << 10)) / 4096;
-  const half = Math.floor(pages / 2);
-  return [...new Set([PAGE, `${half * 4}k`])].filter((each) => half > 0 && each !== word);
-}
-
-function edited(lines: readonly string[], edit: Edit): string[] {
-  return lines.flatMap((line, index) => {
-    const changed = edit.get(index);
-    return changed === undefined ? [line] : changed === null ? [] : [changed];
-  });
-}
-
-function linesOf(text: string): string[] {
-  return text
-    .split("\n")
-    .map((line) => line.split("#")[0].trim())
-    .filter((line) => line !== "");
-}
-
-function textOf(lines: readonly string[]): string {
-  return `${lines.join("\n")}\n`;
 }
 
 /** It parses, says something, and does not wait for ksmd where ksmd has nothing to do. */

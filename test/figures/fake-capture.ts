@@ -10,6 +10,7 @@ import { FolioScanner, type FoundFolios } from "../../src/capture/folio-scan.ts"
 import { createDifference, type FrameTable, indexFolios, sumDifferences } from "../../src/capture/frame-table.ts";
 import { windowsOf } from "../../src/capture/frame-windows.ts";
 import { PagemapReader } from "../../src/capture/pagemap-reader.ts";
+import { collectPresentRuns } from "../../src/capture/present-runs.ts";
 import { ITEM_DONE, publishedItems, publishProcess, type ReadPlan } from "../../src/capture/read-plan.ts";
 import type { Readers } from "../../src/capture/readers.ts";
 import { RunBlocks } from "../../src/capture/run-blocks.ts";
@@ -109,6 +110,7 @@ export async function captureSmallMachine(
     folios,
     countClasses: (classOfFrame, classCount) =>
       Promise.resolve(runs.map((of) => collectHistograms(of, tables, classOfFrame, classCount))),
+    presentRuns: () => Promise.resolve(runs.map((of) => collectPresentRuns(of, tables))),
   };
 }
 
@@ -166,7 +168,7 @@ export function fakeReaders(runs: readonly RunBlocks[], tables: PassTables): Rea
 }
 
 /** What a capture says beside its tables. */
-function factsOf(machine: SmallMachine): Omit<Capture, "mmOfVma" | "mmAlive" | "frames" | "folios" | "countClasses"> {
+function factsOf(machine: SmallMachine): Omit<Capture, "mmOfVma" | "mmAlive" | "frames" | "folios" | "countClasses" | "presentRuns"> {
   const vmas = machine.processes.flatMap((process) => process.vmas);
   let row = 0;
   return {

@@ -6,37 +6,36 @@
  */
 import { expect, test } from "vitest";
 import { type AnswerRow, type AnswerValue, type FolioView, runScenario } from "../../src/scenario/index.ts";
-import { SCHEMES, type Scheme } from "../../src/schemes/index.ts";
+import { NO, SCHEMES, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "../../src/schemes/index.ts";
+import { WRONG, guaranteeOf, judgeAnswer, judgeCount, judgePageMapcount } from "../../src/study/index.ts";
 import { RECORDED, recordedScenario } from "./recordings.ts";
 
-/** What is never said wrongly where a guarantee is one-sided. */
-const SURE: Readonly<Partial<Record<AnswerRow["question"], boolean>>> = {
-  mapped: false,
-  others: false,
-  otherVmas: false,
-  partial: true,
-  canReuse: true,
-  stopWalk: true,
-  pinned: false,
-};
-
-/** A small folio and a KSM page have one mapcount, which cannot tell two mappings of one address space from two. */
-function guaranteeOf(scheme: Scheme, row: AnswerRow, folio: FolioView): string {
-  const guarantee = scheme.guarantees[row.question];
-  const isCountedOnce = folio.order === 0 || folio.memory === "hugetlb";
-  return guarantee === "probable" && isCountedOnce ? "one-sided" : guarantee;
+/** A page's answer and the truth, from runs; the whole answer is unknown if any page's is. */
+function pagesOf(value: AnswerValue): number[] {
+  if (!Array.isArray(value)) throw new Error("the mapcounts of pages are given as runs");
+  return value.flatMap(([first, last, mapcount]: readonly [number, number, number]) =>
+    Array<number>(last - first + 1).fill(mapcount),
+  );
 }
 
-function isBroken(scheme: Scheme, row: AnswerRow, folio: FolioView, said: AnswerValue): boolean {
-  const guarantee = guaranteeOf(scheme, row, folio);
+function isBroken(scheme: Scheme, { question, truth }: AnswerRow, folio: FolioView, said: AnswerValue): boolean {
+  const guarantee = guaranteeOf(scheme, question, { order: folio.order, isHugetlb: folio.memory === "hugetlb" });
   // What it counts instead is no number of entries, and the view shows none.
-  if (row.question === "mappings" && scheme.unit !== "entries") return said !== "unknown";
-  if (said === "unknown") return guarantee === "exact";
-  if (JSON.stringify(said) === JSON.stringify(row.truth)) return false;
-  if (guarantee === "estimate") return false;
-  // Reuse also asks the reference count, so a refusal costs a copy and is never wrong.
-  if (row.question === "canReuse") return said === true;
-  return guarantee === "one-sided" ? said === SURE[row.question] : true;
+  if (question === "mappings" && scheme.unit !== "entries") return said !== "unknown";
+  if (question === "pageMapcount") {
+    if (said === "unknown") return judgeCount(guarantee, UNKNOWN_COUNT, 0) === WRONG;
+    const pages = pagesOf(truth);
+    const mappedPages = pages.reduce((sum, mapcount) => sum + mapcount, 0);
+    return pagesOf(said).some((mapcount, page) => {
+      const at = { truth: pages[page], mappedPages, nrPages: pages.length };
+      return judgePageMapcount(guarantee, mapcount, at) === WRONG;
+    });
+  }
+  if (question === "mappings" || question === "extraReferences") {
+    return judgeCount(guarantee, said === "unknown" ? UNKNOWN_COUNT : Number(said), Number(truth)) === WRONG;
+  }
+  const answer = said === "unknown" ? UNKNOWN : said === true ? YES : NO;
+  return judgeAnswer(question, guarantee, answer, truth === true) === WRONG;
 }
 
 test.each(RECORDED)("in %s every scheme keeps its word", (name) => {

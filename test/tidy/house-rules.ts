@@ -13,7 +13,9 @@ const FLOORS: readonly (readonly string[])[] = [
   ["report"],
   ["study"],
   ["checker"],
+  ["calibration"],
   ["capture"],
+  ["workloads"],
   ["scenario"],
   ["decisions"],
   ["figures"],
@@ -23,10 +25,10 @@ const FLOORS: readonly (readonly string[])[] = [
 ];
 
 /** They run in the browser as they are: neither Node nor any package. */
-const PURE_FLOORS = new Set(["kernel", "schemes", "memory", "figures", "decisions", "checker", "scenario"]);
+const PURE_FLOORS = new Set(["kernel", "schemes", "memory", "figures", "decisions", "checker", "scenario", "workloads"]);
 
 /** A report gets a result and gives bytes: of those who make results it may know the types only. */
-const RESULT_MAKERS = new Set(["study", "checker", "capture", "scenario", "memory"]);
+const RESULT_MAKERS = new Set(["study", "checker", "calibration", "capture", "workloads", "scenario", "memory"]);
 
 /** Pairs in the right order that still may not know each other: both emit events, and whoever counts them is no concern. */
 const STRANGERS = new Set(["memory -> schemes", "capture -> schemes"]);

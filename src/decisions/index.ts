@@ -1,0 +1,13 @@
+/**
+ * The door of decisions: rules, who decides by them, surveys of folios at rest.
+ */
+export { type DecidedFolios, SchemeAnswers } from "./answers.ts";
+export { cowRules } from "./cow.ts";
+export * from "./decision-record.ts";
+export { type AskedScheme, Decisions, type DecisionsOptions } from "./decisions.ts";
+export { LEFT_OUT_CONSUMERS, type LeftOutConsumer } from "./left-out.ts";
+export { type PinComparison, comparePins, referencesUntilPinned } from "./pins.ts";
+export { DECISION_RULES, findRule, rulesOf } from "./registry.ts";
+export * from "./rule.ts";
+export { SURVEYED_RULES, type SurveyedMachine, surveyDecisions } from "./survey.ts";
+export { TruthAnswers } from "./truth-answers.ts";
