@@ -25,6 +25,19 @@
  *
  * const capture = await captureLive({ mappingsPath: (thread) => `/var/tmp/runs-${thread}`, keepMappings: false });
  * ```
+ *
+ * @example A verdict on every scheme, from a workload
+ * ```ts
+ * import { SCHEMES, XEON_4210R, compareWorkload, findScheme, findWorkload } from "foliometer";
+ *
+ * const workload = findWorkload("third-mm");
+ * const against = findScheme("page");
+ * if (workload !== undefined && against !== undefined) {
+ *   const options = { schemes: SCHEMES, against, costs: XEON_4210R };
+ *   const { verdicts } = await compareWorkload(workload, { values: {}, seed: 1 }, options);
+ *   for (const { line } of verdicts) console.log(line);
+ * }
+ * ```
  */
 export {
   type Agreement,
@@ -72,10 +85,14 @@ export {
   formatReportText,
   selectProcesses,
 } from "./report/index.ts";
-export { SCHEMES, type Scheme, findScheme } from "./schemes/index.ts";
+export { BadScenario, type Scenario, ScenarioStopped, scenarioOf } from "./scenario/index.ts";
+export { type CostProfile, SCHEMES, type Scheme, findScheme } from "./schemes/index.ts";
 export {
+  COMPARISON_VERSION,
   type CaptureReport,
   type CgroupReport,
+  type CompareOptions,
+  type Comparison,
   type FolioOrderReport,
   type HistoryChoice,
   type MachineFigures,
@@ -85,6 +102,14 @@ export {
   REPORT_VERSION,
   type Range,
   type SmapsUnderScheme,
+  type StudyProgress,
+  type Verdict,
+  type WorkloadFacts,
+  XEON_4210R,
+  compareHistory,
+  compareScenario,
+  compareWorkload,
   reportOnCapture,
   smapsUnderScheme,
 } from "./study/index.ts";
+export { BadWorkload, WORKLOADS, type Workload, findWorkload } from "./workloads/index.ts";

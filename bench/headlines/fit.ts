@@ -132,25 +132,27 @@ export function fitPrices(): FittedPrices {
     largeFreed,
     fork,
     zap,
-    ...fitFaults(atomic),
+    ...fitFaults(atomic, entryCleared),
     ...fitRemap(atomic),
     call: (RMAP_ID_ATOMICS_LESS * atomic) / (RMAP_ID_INTEL[2][7] / 100) - entryCleared - 3 * atomic - zapSingle,
   };
 }
 
 /** 3.7 cow-byte "+ rmap-id" is nine atomics; 3.5 reuse-byte of 2 MiB is the same without its copy; 3.7 reuse writes all. */
-function fitFaults(atomic: number): Pick<FittedPrices, "fault" | "copy" | "pageWritten" | "contendedAtomic"> {
+function fitFaults(
+  atomic: number,
+  entryCleared: number,
+): Pick<FittedPrices, "fault" | "copy" | "pageWritten" | "contendedAtomic"> {
   const copying = (RMAP_ID_ATOMICS * atomic) / (RMAP_ID_INTEL[1][4] / 100);
   // 3.5's kernel has a total already: one atomic more to remove.
   const reusing = (copying + atomic) * (1 + OWNER_TRACKING.reuseByte[MIB_2] / 100);
-  const { entrySet } = fitRemap(atomic);
-  // The new page is counted with two atomics, the old one loses a mapping with two.
-  const copy = copying - reusing - 4 * atomic;
+  // The new page is counted with two atomics and its entry set, the old one loses a mapping with two and its entry.
+  const copy = copying - reusing - 4 * atomic - fitRemap(atomic).entrySet - entryCleared;
   const pageWritten = ((1 + RMAP_ID_INTEL[1][5] / 100) * copying - reusing) / (-RMAP_ID_INTEL[1][5] / 100);
   // 3.7, 20 children: what is one contended line more. Two lines are contended before: reference count, page mapcount.
   const slower = 1 / (1 + RMAP_ID_THROUGHPUT.intel[0] / 100) - 1;
   const contendedAtomic = (slower * (copying - 2 * atomic)) / (1 - 2 * slower);
-  return { fault: reusing - entrySet, copy, pageWritten, contendedAtomic };
+  return { fault: reusing, copy, pageWritten, contendedAtomic };
 }
 
 /** 3.7 remap: "total mapcount only" is one atomic more a page, "+ batch remap" one call for 512 pages. */

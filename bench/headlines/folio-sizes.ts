@@ -1,6 +1,7 @@
 /**
  * 3.1 to 3.5: micro-benchmarks over folio sizes, on the Xeon.
  */
+import type { CowRule } from "../../src/memory/index.ts";
 import { type TimeRatio, ratioOfTerms } from "../../src/study/index.ts";
 import { type Operation, type OperationHistory, recordOperation } from "./histories.ts";
 import { type Headline, changeOfRuntime, changeOfThroughput } from "./judge.ts";
@@ -42,12 +43,12 @@ const PAGES = 1024;
 
 const histories = new Map<string, OperationHistory>();
 
-/** The model's history of an operation; each is run once. */
-export function historyOf(operation: Operation, order: number): OperationHistory {
-  const key = `${operation} ${order}`;
+/** The model's history of an operation under a rule of copy-on-write; each is run once. */
+export function historyOf(operation: Operation, order: number, cowRule: CowRule = "large-reuse"): OperationHistory {
+  const key = `${operation} ${order} ${cowRule}`;
   let history = histories.get(key);
   if (history === undefined) {
-    history = recordOperation(operation, order, PAGES);
+    history = recordOperation(operation, order, PAGES, cowRule);
     histories.set(key, history);
   }
   return history;
@@ -65,17 +66,11 @@ export interface Comparison {
 
 /** How many times as long the operation takes under one kernel as under the other. */
 export function compareKernels(comparison: Comparison): TimeRatio {
-  const { machine, kernel, against, options, optionsAgainst } = comparison;
+  const { machine, kernel, against, operation, order, options, optionsAgainst } = comparison;
   return ratioOfTerms(
-    termsOfOperation(machine, kernel, historyUnder(kernel, comparison), options),
-    termsOfOperation(machine, against, historyUnder(against, comparison), optionsAgainst ?? options),
+    termsOfOperation(machine, kernel, historyOf(operation, order, kernel.cowRule), options),
+    termsOfOperation(machine, against, historyOf(operation, order, against.cowRule), optionsAgainst ?? options),
   );
-}
-
-/** A kernel that cannot reuse pages of large folios copies them, as if somebody still mapped them. */
-function historyUnder(kernel: Kernel, { operation, order }: Comparison): OperationHistory {
-  const wouldReuse = operation === "reuse-byte" || operation === "child-reuse-byte";
-  return historyOf(wouldReuse && order > 0 && !kernel.reusesLargeFolios ? "cow-byte" : operation, order);
 }
 
 /** "64 KiB" */

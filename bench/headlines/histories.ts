@@ -3,14 +3,15 @@
  * the batches that it emits are kept, to be counted afterwards by any kernel.
  *
  * The model's batches are those of Linux 6.18. Older kernels handled page by page what it handles at once; kernels.ts cuts
- * batches up for them. A write after fork is another history where large folios cannot be reused: there it is the one with
- * the child alive, since that rule copies whoever else maps the page (kernel-facts 5.2).
+ * batches up for them. A write after fork is another history where a kernel may not reuse pages of large folios: then the
+ * model runs by that kernel's rule of copy-on-write.
  */
-import { LEVEL_PTE, type Level, type WorkName } from "../../src/kernel/index.ts";
+import { type Level, WORK_NAMES, type WorkName } from "../../src/kernel/index.ts";
 import { createCountedMachine } from "../../src/scenario/counted-machine.ts";
 import { type ScenarioCommand, scenarioOf } from "../../src/scenario/index.ts";
 import { runCommand } from "../../src/scenario/model-commands.ts";
 import { ModelRun } from "../../src/scenario/model-run.ts";
+import type { CowRule } from "../../src/memory/index.ts";
 import { type Counter, type Scheme, findScheme } from "../../src/schemes/index.ts";
 
 export const OPERATIONS = [
@@ -38,13 +39,16 @@ export interface Batch {
   readonly mm: number;
 }
 
+type WorkOfModel = Readonly<Partial<Record<WorkName, number>>>;
+
 /** An operation: what happened before it, what it did, and the work in it. */
 export interface OperationHistory {
   readonly operation: Operation;
   readonly pages: number;
   readonly before: readonly Batch[];
   readonly during: readonly Batch[];
-  readonly work: Readonly<Partial<Record<WorkName, number>>>;
+  /** As the model counts it. Tables, of which 512 entries share one, are in the prices of entries. */
+  readonly work: WorkOfModel;
   readonly largeFoliosFreed: number;
   /** System calls made one a page; 0 where one does it all. */
   readonly calls: number;
@@ -126,10 +130,16 @@ function schemeNamed(id: string): Scheme {
 }
 
 /** The operation on `pages` pages (a multiple of 512) in folios of one order, mapped by PTEs. Throws if a command fails. */
-export function recordOperation(operation: Operation, order: number, pages: number): OperationHistory {
+export function recordOperation(
+  operation: Operation,
+  order: number,
+  pages: number,
+  cowRule: CowRule = "large-reuse",
+): OperationHistory {
   const recorder = new Recorder();
   const machine = createCountedMachine({
     config: "page",
+    cowRule,
     schemes: [recorder.scheme(schemeNamed("page"))],
     frameCount: FRAMES,
     nodeCount: 1,
@@ -142,6 +152,7 @@ export function recordOperation(operation: Operation, order: number, pages: numb
   const { commands } = scenarioOf(`${[...before, ...during].join("\n")}\n`, "headlines.scn");
   runAll(run, commands.slice(0, before.length));
   const past = recorder.take();
+  const workBefore = { ...machine.work };
   runAll(run, commands.slice(before.length));
   const present = recorder.take();
   return {
@@ -149,7 +160,7 @@ export function recordOperation(operation: Operation, order: number, pages: numb
     pages,
     before: past.batches,
     during: present.batches,
-    work: workOf(operation, pages, present),
+    work: workOf(operation, difference(machine.work, workBefore), present.freedOrders),
     largeFoliosFreed: present.freedOrders.filter((freed) => freed > 0).length,
     calls: operation === "pte-dontneed" ? pages : 0,
   };
@@ -162,28 +173,24 @@ function runAll(run: ModelRun, commands: readonly ScenarioCommand[]): void {
   }
 }
 
-/** What the operation does besides counting, from what it did to entries and folios. */
-function workOf(
-  operation: Operation,
-  pages: number,
-  { batches, freedOrders }: { batches: readonly Batch[]; freedOrders: readonly number[] },
-): OperationHistory["work"] {
-  const entries = (kind: Batch["kind"]): number =>
-    batches.reduce((sum, batch) => sum + (batch.kind === kind && batch.level === LEVEL_PTE ? batch.pageCount : 0), 0);
-  const smallFreed = freedOrders.filter((order) => order === 0).length;
+/** What the operation did besides counting that has a price of its own. */
+function workOf(operation: Operation, work: WorkOfModel, freedOrders: readonly number[]): WorkOfModel {
+  const pick = (...names: WorkName[]): WorkOfModel => Object.fromEntries(names.map((name) => [name, work[name]]));
   switch (operation) {
     case "fork":
-      return { "entry-copied": entries("dup") };
+      return pick("entry-copied");
     case "munmap":
     case "pte-dontneed":
-      return { "entry-cleared": entries("remove"), "page-freed": smallFreed };
+      return { ...pick("entry-cleared"), "page-freed": freedOrders.filter((order) => order === 0).length };
     case "remap":
-      return { "entry-set": entries("add") };
+      return pick("entry-set");
     case "cow-byte":
     case "reuse-byte":
-    case "child-reuse-byte": {
-      const copies = batches.filter(({ kind, order }) => kind === "add" && order === 0).length;
-      return { fault: pages, "entry-set": pages, "page-allocated": copies, "page-copied": copies };
-    }
+    case "child-reuse-byte":
+      return pick("fault", "entry-set", "entry-cleared", "page-allocated", "page-copied");
   }
+}
+
+function difference(after: WorkOfModel, before: WorkOfModel): WorkOfModel {
+  return Object.fromEntries(WORK_NAMES.map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)]));
 }

@@ -93,10 +93,18 @@ function isOrderRight(row: Headline, peers: readonly Headline[]): boolean | unde
 /** How many rows hold. Of predicted rows: fitted ones hold by construction. */
 export interface Tally {
   readonly rows: number;
+  /** Rows with a published sign, and those of them that the model gives it. */
+  readonly signed: number;
   readonly sign: number;
+  /** Of the others, those where the model stays as small. */
+  readonly still: number;
   readonly order: number;
   readonly ordered: number;
   readonly within: number;
+}
+
+function hasSign({ published: { kind, value } }: Headline): boolean {
+  return kind === "figure" && Math.abs(value) >= SCATTER_POINTS;
 }
 
 export function tallyOf(rows: readonly JudgedHeadline[]): Tally {
@@ -104,7 +112,9 @@ export function tallyOf(rows: readonly JudgedHeadline[]): Tally {
     rows.filter((row) => holds(row) === true).length;
   return {
     rows: rows.length,
-    sign: count(({ isSignRight: right }) => right),
+    signed: rows.filter(hasSign).length,
+    sign: count((row) => hasSign(row) && row.isSignRight),
+    still: count((row) => !hasSign(row) && row.isSignRight),
     order: count(({ isOrderRight: right }) => right),
     ordered: rows.filter((row) => row.isOrderRight !== undefined).length,
     within: count(({ isWithinTolerance: within }) => within),

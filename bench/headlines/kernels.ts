@@ -19,6 +19,7 @@ import {
   type Scheme,
   findScheme,
 } from "../../src/schemes/index.ts";
+import type { CowRule } from "../../src/memory/index.ts";
 import type { Batch, OperationHistory } from "./histories.ts";
 
 /** A batch as a kernel counts it: at most one page where it does not batch. */
@@ -37,8 +38,8 @@ export interface Kernel {
   readonly scheme: Scheme;
   /** Which operations hand over whole batches; the others go page by page. */
   readonly batches: { readonly fork: boolean; readonly zap: boolean; readonly remap: boolean };
-  /** May a write after fork reuse a page of a large folio? Not from 6.12 to 6.14, and by rule not before. */
-  readonly reusesLargeFolios: boolean;
+  /** Whether a write after fork may reuse a page of a large folio that the child has left: from 6.15 on. */
+  readonly cowRule: CowRule;
   /** Charges beside the scheme's, of large folios. */
   readonly more?: (meter: Meter, counted: Counted) => void;
 }
@@ -62,7 +63,7 @@ export const LINUX_6_8: Kernel = {
   title: "Linux 6.8-rc1",
   scheme: named("subpages"),
   batches: PAGE_BY_PAGE,
-  reusesLargeFolios: false,
+  cowRule: "exclusive",
 };
 
 /** Linux 6.9: fork, zap and remap in batches. */
@@ -70,7 +71,7 @@ export const LINUX_6_9: Kernel = {
   title: "Linux 6.9, batches",
   scheme: named("subpages"),
   batches: IN_BATCHES,
-  reusesLargeFolios: false,
+  cowRule: "exclusive",
   more: chargeEachTurn,
 };
 
@@ -96,7 +97,7 @@ export const MM_ID: Kernel = {
   title: "owner slots and page mapcounts",
   scheme: named("page"),
   batches: IN_BATCHES,
-  reusesLargeFolios: true,
+  cowRule: "large-reuse",
 };
 
 export const NO_PAGE_MAPCOUNT: Kernel = { ...MM_ID, title: "owner slots alone", scheme: named("mm-owner") };
@@ -108,7 +109,7 @@ function stage(title: string, more: NonNullable<Kernel["more"]>, isRemapBatched 
     scheme: named("subpages"),
     batches: { ...PAGE_BY_PAGE, remap: isRemapBatched },
     // The ids answer whether the folio is exclusive; the total alone does not.
-    reusesLargeFolios: title !== "total mapcount only",
+    cowRule: title === "total mapcount only" ? "exclusive" : "large-reuse",
     more,
   };
 }
@@ -165,7 +166,7 @@ export const FILE_DOUBLEMAP: Kernel = {
   title: "Linux 6.1",
   scheme: named("doublemap"),
   batches: PAGE_BY_PAGE,
-  reusesLargeFolios: false,
+  cowRule: "exclusive",
   more: (meter, { isPmd, batch }) => {
     if (isPmd) meter.charge(ATOMICS, 2 ** batch.order);
   },
@@ -176,7 +177,7 @@ export const SUBPAGES_SCANNED: Kernel = {
   title: "subpages_mapcount",
   scheme: named("subpages"),
   batches: PAGE_BY_PAGE,
-  reusesLargeFolios: false,
+  cowRule: "exclusive",
   more: (meter, { isPmd, batch, hasPtes }) => {
     if (!isPmd || !hasPtes) return;
     meter.charge(LOADS, 2 ** batch.order);
@@ -202,7 +203,7 @@ export const COMPOUND_MAPPED: Kernel = {
   title: "COMPOUND_MAPPED",
   scheme: named("subpages"),
   batches: PAGE_BY_PAGE,
-  reusesLargeFolios: false,
+  cowRule: "exclusive",
 };
 
 /** What counting an operation took: costs, and how many calls of the kernel's loop that were, by their size. */

@@ -30,8 +30,8 @@ export function epyc7313(): Machine {
   const share = RMAP_ID_AMD[1][1] / 100;
   const atomic = (share * withoutAtomics) / (9 - 3 * share);
   const counting = { ...XEON_4210R.counting, atomics: around(atomic) };
-  const reusing = loops.fault + loops.entrySet;
-  const copying = reusing + loops.copy + 4 * atomic;
+  const reusing = loops.fault;
+  const copying = reusing + loops.copy + loops.entrySet + loops.entryCleared + 4 * atomic;
   const saved = -RMAP_ID_AMD[1][5] / 100;
   const pageWritten = ((1 - saved) * copying - reusing) / saved;
   return { profile: { ...XEON_4210R, name: "AMD EPYC 7313", counting }, loops: { ...loops, atomic, pageWritten } };

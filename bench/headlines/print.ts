@@ -49,7 +49,7 @@ function numberOf(remark: string, remarks: Map<string, number>): number {
   return remarks.size;
 }
 
-/** "90 of 96 predicted rows hold their sign, ..." */
+/** "7 predicted rows: 6 of 7 hold their sign, ..." */
 export function formatSummary(rows: readonly JudgedHeadline[]): string {
   const predicted = tallyOf(rows.filter(({ basis }) => basis === "predicted"));
   const fitted = rows.filter(({ basis }) => basis === "fitted").length;
@@ -58,10 +58,17 @@ export function formatSummary(rows: readonly JudgedHeadline[]): string {
     ...(fitted > 0 ? [`${fitted} fitted`] : []),
     ...(unmodelled > 0 ? [`${unmodelled} not modelled`] : []),
   ].join(", ");
-  return (
-    `${predicted.sign} of ${predicted.rows} predicted rows hold their sign, ${predicted.order} of ${predicted.ordered} ` +
-    `their order, ${predicted.within} of ${predicted.rows} their magnitude${rest === "" ? "" : `; ${rest}`}`
-  );
+  const still = predicted.rows - predicted.signed;
+  return [
+    `${predicted.rows} predicted ${predicted.rows === 1 ? "row" : "rows"}`,
+    ...(predicted.signed > 0 ? [`${predicted.sign} of ${predicted.signed} hold their sign`] : []),
+    ...(still > 0 ? [`${predicted.still} of ${still} without one stay as small`] : []),
+    ...(predicted.ordered > 0 ? [`${predicted.order} of ${predicted.ordered} hold their order`] : []),
+    `${predicted.within} of ${predicted.rows} their magnitude${rest === "" ? "" : `; ${rest}`}`,
+  ]
+    .join(", ")
+    .replace(/ rows?,/, "$&:")
+    .replace(",:", ":");
 }
 
 function seriesOf(rows: readonly JudgedHeadline[]): Map<string, JudgedHeadline[]> {
@@ -124,7 +131,7 @@ clock is read; the tables are the same on every machine.
   no sign, and two that differ by less than 2.8 have no order. Tolerances in points: munmap, single pages and throughput
   10, fork and remap 15, a copying fault 2, and a fault that reuses -50 to -66 %.
 - **basis**: a *fitted* row was used to find a price and holds by construction; *predicted* rows were not. Some follow closely
-  from a fitted one: that reuse saves as much at 64 KiB as at 2 MiB is a prediction, but not a bold one.
+  from a fitted one: that reuse saves at 64 KiB nearly what it saves at 2 MiB is a prediction, but not a bold one.
 - A number in brackets is a remark, at the end.
 
 The machine is two Intel Xeon Silver 4210R. Kernels are variants of schemes: Linux 6.8 and before hands over entries page by

@@ -62,8 +62,8 @@ function remarkOf(isIntel: boolean, stage: string, column: StageColumn): string 
   if (column === "fork" && stage === "+ rmap-id") {
     return "published: eight atomics more are 6.3 ns each; the fitted price is 8.0";
   }
-  if (column === "fork" && stage.startsWith("+ exclusive")) {
-    return "this stage and the next count alike: two instructions for one purpose";
+  if (column === "fork" && (stage.startsWith("+ exclusive") || stage.startsWith("+ add-return"))) {
+    return "these two stages count alike: another instruction for the same purpose";
   }
   if (column === "munmap")
     return "published: the total is free and eight atomics more are 5.5 ns each; the fitted price is 8.0";

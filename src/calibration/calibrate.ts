@@ -19,7 +19,7 @@ import { CONTENDERS_MAX } from "./contention-protocol.ts";
 import { type LoopSizes, makeLineArena, timeInstructions } from "./instruction-loops.ts";
 import { type LoopLanguage, instructionUnits } from "./instruction-units.ts";
 import { type KernelTimerSizes, timeKernel } from "./kernel-timings.ts";
-import { kernelControls, kernelUnits } from "./kernel-units.ts";
+import { kernelControls, kernelUnits, whyNotMeasured } from "./kernel-units.ts";
 import { describeMachine, linesOfWorkingSet } from "./machine-description.ts";
 import { type Timings, estimate } from "./order-statistics.ts";
 
@@ -52,8 +52,6 @@ const QUICK: Sizes = {
   kernel: { repetitions: 5, operations: 200_000, pages: 8192, tables: 256, folios: 32 },
 };
 
-const NO_HUGE_PAGES = "The kernel gave no folios of 2 MiB (transparent huge pages are off, or memory is in pieces).";
-
 /** The profile of this machine. Throws only for a bug. */
 export async function calibrate(options: CalibrateOptions): Promise<CalibratedProfile> {
   const { reference, quick = false, onProgress = () => undefined } = options;
@@ -67,9 +65,10 @@ export async function calibrate(options: CalibrateOptions): Promise<CalibratedPr
   };
   const loops = await repeatLoops({ ...sizes.loops, lines }, onProgress);
   take(instructionUnits(loops, { language: "JavaScript", workingSet }));
-  const threads = options.threads ?? Math.min(CONTENDERS_MAX, describeMachine(new Date()).processors);
+  const { processors } = describeMachine(new Date());
+  const threads = options.threads ?? Math.min(CONTENDERS_MAX, processors);
   const contention = await orReason(
-    timeContention({ ...sizes.contention, threads }, (done) =>
+    timeContention({ ...sizes.contention, threads, processors }, (done) =>
       onProgress("contended atomics", done / sizes.contention.rounds),
     ),
   );
@@ -94,7 +93,7 @@ export async function calibrate(options: CalibrateOptions): Promise<CalibratedPr
     controls,
     missing: (unit) => {
       if (unit === "contendedAtomic" && typeof contention === "string") return contention;
-      return typeof kernel === "string" ? kernel : NO_HUGE_PAGES;
+      return typeof kernel === "string" ? kernel : whyNotMeasured(unit);
     },
   });
 }

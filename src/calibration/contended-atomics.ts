@@ -23,8 +23,9 @@ import type { Timings } from "./order-statistics.ts";
 export const CONTENTION_MODES: readonly ContentionMode[] = ["one-word", "one-line", "own-lines"];
 
 export interface ContentionSizes {
-  /** From 2 to CONTENDERS_MAX. */
+  /** From 2 to CONTENDERS_MAX, and not more than there are processors. */
   readonly threads: number;
+  readonly processors: number;
   /** That count; fewer come back where the threads seldom ran at once. */
   readonly rounds: number;
   readonly operations: number;
@@ -45,6 +46,8 @@ export async function timeContention(sizes: ContentionSizes, onRound: (done: num
   const { threads, rounds } = sizes;
   const tries = rounds * TRIES_A_ROUND;
   if (threads < 2) throw new CannotMeasure("Contention needs two threads on two processors.");
+  if (threads > sizes.processors)
+    throw new CannotMeasure(`${threads} threads cannot run at the same time on ${sizes.processors} processors.`);
   if (threads > CONTENDERS_MAX)
     throw new CannotMeasure(`Contention is measured with at most ${CONTENDERS_MAX} threads.`);
   const words = new Int32Array(new SharedArrayBuffer(SHARED_WORDS * Int32Array.BYTES_PER_ELEMENT));

@@ -8,6 +8,7 @@
  *     zero-...      read faults map the zero page: nothing is allocated, zeroed or counted, there are only entries
  *     sparse-...    the same with one page in every 2 MiB: as many tables as entries
  *     look...       mincore: walks page tables and changes nothing
+ *     scan-...      /proc/self/pagemap is read
  *     anon-..., shared-unmap, reuse-fault, cow-fault    small anonymous folios, alone and shared with a child
  *     huge-fault, split, batch-...    folios of 2 MiB, by a PMD entry and then by PTEs, where the kernel gives them
  *     vma           one more VMA in the interval tree of a file that a hole is punched into
@@ -42,6 +43,7 @@ static long operations;
 static int repetition;
 static int has_huge = 1;
 static unsigned char *answers;
+static uint64_t *entries;
 
 /* Time on a processor, without the time that others had it. */
 static double now(void)
@@ -77,6 +79,22 @@ static char *reserve(size_t bytes, int advice)
 	munmap(start + bytes, all + TABLE - start);
 	madvise(start, bytes, advice);
 	return start;
+}
+
+/* What /proc/self/pagemap takes for each page; without such a file nothing is said. */
+static void time_scan(const char *name, const char *start)
+{
+	int file = open("/proc/self/pagemap", O_RDONLY);
+	size_t bytes = pages * sizeof(uint64_t);
+	double began;
+
+	if (file < 0)
+		return;
+	began = now();
+	if (pread(file, entries, bytes, (uintptr_t)start / PAGE * sizeof(uint64_t)) != (ssize_t)bytes)
+		die("pagemap");
+	say(name, now() - began, pages);
+	close(file);
 }
 
 static double read_pages(const char *start, size_t count, size_t step)
@@ -178,6 +196,7 @@ static void time_zero_pages(double fork_base)
 	if (mincore(start, bytes, answers) != 0)
 		die("mincore");
 	say("look", now() - began, pages);
+	time_scan("scan-zero", start);
 	child = fork_child(start, bytes);
 	say("zero-fork", child.fork_ns - fork_base, pages);
 	say("zero-unmap", end_child(&child, 'u'), pages);
@@ -227,6 +246,7 @@ static void time_anon_pages(double fork_base)
 	struct child child;
 
 	say("anon-fault", write_pages(start, pages, PAGE), pages);
+	time_scan("scan-anon", start);
 	child = fork_child(start, bytes);
 	say("anon-fork", child.fork_ns - fork_base, pages);
 	say("shared-unmap", end_child(&child, 'u'), pages);
@@ -408,7 +428,8 @@ int main(int argc, char **argv)
 	CPU_SET(sched_getcpu(), &one);
 	sched_setaffinity(0, sizeof(one), &one);
 	answers = malloc(pages);
-	if (answers == NULL)
+	entries = malloc(pages * sizeof(*entries));
+	if (answers == NULL || entries == NULL)
 		die("malloc");
 	make_arena();
 	/* The first finds caches, branches and memory of the machine cold. */

@@ -45,9 +45,22 @@ function countingInBatch(config: Config): Formula {
   return config === "nopage" ? () => 0 : (middle) => atomicOf(middle) + lineOf(middle);
 }
 
+const SCAN_TIMINGS = ["scan-zero", "scan-anon"] as const;
+
+function hadAll(repetitions: readonly Timings[], names: readonly string[]): boolean {
+  return repetitions.every((timings) => names.every((name) => timings[name] !== undefined));
+}
+
 /** Whether every repetition had folios of 2 MiB. */
 export function hadHugePages(repetitions: readonly Timings[]): boolean {
-  return repetitions.every((timings) => HUGE_TIMINGS.every((name) => timings[name] !== undefined));
+  return hadAll(repetitions, HUGE_TIMINGS);
+}
+
+/** Why a unit is not among those measured, where the kernel was. A sentence. */
+export function whyNotMeasured(unit: CostUnit): string {
+  return unit === "page-scanned"
+    ? "This kernel has no /proc/self/pagemap."
+    : "The kernel gave no folios of 2 MiB (transparent huge pages are off, or memory is in pieces).";
 }
 
 /** Units that need no folios of 2 MiB to be measured, and, where there were some, all others. */
@@ -99,6 +112,14 @@ export function kernelUnits(repetitions: readonly Timings[], config: Config): Ma
     ],
     ["entriesExamined", look],
   ]);
+  if (hadAll(repetitions, SCAN_TIMINGS)) {
+    const zero = middleOf((middle) => middle("scan-zero"));
+    const text = "/proc/self/pagemap of small pages, without the line of struct page; the lower end is the zero page.";
+    units.set(
+      "page-scanned",
+      measured((middle) => middle("scan-anon") - lineOf(middle), text, zero),
+    );
+  }
   if (hadHugePages(repetitions)) for (const [unit, priced] of hugeUnits(repetitions, config)) units.set(unit, priced);
   return units;
 }

@@ -178,8 +178,8 @@ async function compareCapture(
   ]);
   const capture = await openSource(directory, options);
   try {
-    const { history, facts, processesNow } = await openWhatIf(capture, options.then, study.schemes);
-    return await compareHistory(history, facts, study, processesNow);
+    const { history, facts, processesNow, notes } = await openWhatIf(capture, options.then, study.schemes);
+    return { ...(await compareHistory(history, facts, study, processesNow)), notes };
   } finally {
     await capture.close();
   }

@@ -70,7 +70,8 @@ async function runPlan(options: CowCommandOptions): Promise<number> {
   }
   const tests = chooseTests(plan, options);
   const { config, decidedBy } = options;
-  const decider = decidedBy === undefined ? {} : { decidedBy: (await import("./choose-schemes.ts")).schemeOf(decidedBy) };
+  const decider =
+    decidedBy === undefined ? {} : { decidedBy: (await import("./choose-schemes.ts")).schemeOf(decidedBy) };
   const rules = options.rule === "all" ? RULES : [options.rule];
   const runs = rules.map((rule) => ({
     rule,
@@ -84,7 +85,9 @@ async function findTest(plan: readonly CowTest[], name: string): Promise<CowTest
   const { nameOfCowTest } = await import("../scenario/index.ts");
   const found = plan.find((test) => nameOfCowTest(test) === name);
   if (found === undefined) {
-    throw new UsageError(`There is no test ${JSON.stringify(name)}: write a case and its memory, as in "A3 base page".`);
+    throw new UsageError(
+      `There is no test ${JSON.stringify(name)}: write a case and its memory, as in "A3 base page".`,
+    );
   }
   if (found.backing.missing !== undefined) throw new UsageError(`Not covered: ${found.backing.missing}.`);
   return found;
@@ -97,8 +100,7 @@ function chooseTests(plan: readonly CowTest[], options: CowCommandOptions): read
     throw new UsageError(`There is no case ${JSON.stringify(unknown)}; the cases are ${[...known].join(", ")}.`);
   }
   const tests = plan.filter(
-    (test) =>
-      (options.case?.includes(test.case.id) ?? true) && test.backing.title.includes(options.backing ?? ""),
+    (test) => (options.case?.includes(test.case.id) ?? true) && test.backing.title.includes(options.backing ?? ""),
   );
   if (tests.length === 0) throw new UsageError(`No such memory: ${JSON.stringify(options.backing)}.`);
   return tests;

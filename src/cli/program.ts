@@ -3,7 +3,9 @@
  * --version and --help cost no more than Node itself.
  */
 import { Command, CommanderError } from "commander";
+import { addCalibrate } from "./calibrate.ts";
 import { addCapture } from "./capture.ts";
+import { addCompare } from "./compare.ts";
 import { addCompletion } from "./completion.ts";
 import { addCow } from "./cow.ts";
 import { EXIT_CODES_HELP, EXIT_DONE, EXIT_USAGE } from "./exit-codes.ts";
@@ -29,6 +31,7 @@ Examples:
   foliometer smaps 4711 --scheme mm-owner         smaps of a process as another kernel would print it
   foliometer run fork.scn --schemes all           a scenario on simulated memory, under all schemes
   foliometer verify fork.scn                      and on the running kernel: where do they differ?
+  foliometer compare zygote                       all schemes over a workload, and the verdict on each
 
 ${EXIT_CODES_HELP}`;
 
@@ -54,7 +57,9 @@ export function buildProgram(): Command {
     addRun,
     addVerify,
     addReproduce,
+    addCompare,
     addCow,
+    addCalibrate,
     addSchemes,
     addWorkloads,
     addCompletion,

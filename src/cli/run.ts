@@ -2,17 +2,21 @@
  * `foliometer run FILE.scn`: a scenario on the model, and what each scheme says about every folio beside the truth.
  */
 import { type Command, Option } from "commander";
-import type { KernelCounting, ScenarioRun } from "../scenario/index.ts";
+import type { ConsumerFigures, KernelCounting, RunScenarioOptions, ScenarioRun } from "../scenario/index.ts";
 import type { Scheme } from "../schemes/index.ts";
 import { parseMemory, parseNames, parseWidth } from "./arguments.ts";
 import { EXIT_DONE, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 
 interface RunOptions {
   readonly check?: boolean;
+  readonly safety?: boolean;
+  readonly cow: NonNullable<RunScenarioOptions["cowRule"]>;
+  readonly decidedBy?: string;
   readonly schemes?: readonly string[];
   readonly config: KernelCounting;
   readonly json?: boolean;
   readonly at?: string;
+  readonly consumers?: boolean;
   readonly width?: number;
   readonly memory?: number;
 }
@@ -27,6 +31,8 @@ Examples:
   foliometer run examples/scenarios/a_thp_fork_unmap_half.scn
   foliometer run a.scn --schemes all --at 3_child_unmapped_half
   foliometer workloads show redis-bgsave | foliometer run -
+  foliometer run examples/scenarios/redis-bgsave.scn --consumers
+  foliometer run a.scn --safety --cow mapcount     who sees what it must not, under the rules before Linux 5.8?
   foliometer run a.scn --config nopage --json | jq '.steps[].dump.folios'
   printf 'spawn P\\nP mmap a 0x200000000 16k rw anon,priv\\nP touch @a 16k w\\ndump 1' | foliometer run -
 
@@ -50,7 +56,15 @@ export function addRun(program: Command, run: (action: () => Promise<number>) =>
     )
     .option("--at <label>", "only the dump of this label")
     .option("--json", "all dumps as one JSON document")
+    .option("--consumers", "also what Redis and procrank would read of each process, by the truth and by each scheme")
     .option("--check", "hold the counters' invariants against the page tables after every command (slow)")
+    .option("--safety", "check on contents after every command that nobody sees what it must not (slow)")
+    .addOption(
+      new Option("--cow <rule>", "the era's rule of copy-on-write")
+        .choices(["large-reuse", "exclusive", "page-count", "mapcount"])
+        .default("large-reuse"),
+    )
+    .option("--decided-by <scheme>", "the scheme that decides in the kernel's place")
     .option("--memory <size>", "memory of the simulated machine, in two nodes (default: 1G)", parseMemory)
     .option("--width <columns>", "columns of the output; 0: as many as needed (default: the terminal's)", parseWidth)
     .addHelpText("after", EXAMPLES)
@@ -74,6 +88,10 @@ async function runFile(file: string, options: RunOptions): Promise<number> {
     config: options.config,
     schemes,
     checkInvariants: options.check === true,
+    checkContents: options.safety === true,
+    consumers: options.consumers === true,
+    cowRule: options.cow,
+    ...(options.decidedBy === undefined ? {} : { decidedBy: await findScheme(options.decidedBy) }),
     ...(options.memory === undefined ? {} : { frameCount: options.memory / PAGE_BYTES }),
   });
   process.stdout.write(options.json === true ? formatJson(result, options.at) : await formatText(result, options));
@@ -86,18 +104,37 @@ async function findSchemes(ids: readonly string[]): Promise<readonly Scheme[]> {
   return [...new Set(ids.map(schemeOf))];
 }
 
-function formatJson({ config, record }: ScenarioRun, at: string | undefined): string {
-  const steps = at === undefined ? record.steps : record.steps.filter(({ dump }) => dump.label === at);
+async function findScheme(id: string): Promise<Scheme> {
+  const { schemeOf } = await import("./choose-schemes.ts");
+  return schemeOf(id);
+}
+
+function formatJson({ config, schemes, record, views }: ScenarioRun, at: string | undefined): string {
+  const all = record.steps.map((step, index) => {
+    const { consumers } = views[index];
+    return consumers === undefined ? step : { ...step, consumers: consumers.map((each) => byId(each, schemes)) };
+  });
+  const steps = at === undefined ? all : all.filter(({ dump }) => dump.label === at);
   return `${JSON.stringify({ schema: "foliometer-run", version: 1, config, steps }, null, 1)}\n`;
 }
 
+/** Figures under the ids of their schemes, for those who do not know the order. */
+function byId({ process, truth, byScheme }: ConsumerFigures, schemes: readonly string[]): object {
+  return { process, truth, schemes: Object.fromEntries(schemes.map((id, index) => [id, byScheme[index]])) };
+}
+
 async function formatText({ views }: ScenarioRun, { at, width }: RunOptions): Promise<string> {
-  const { chooseStyles, formatScenarioView } = await import("../report/index.ts");
+  const { chooseStyles, formatConsumers, formatScenarioView } = await import("../report/index.ts");
   const { stdout, env } = process;
   const view = {
     width: width ?? (stdout.isTTY ? stdout.columns : Infinity),
     styles: chooseStyles(stdout, env),
   };
   const shown = at === undefined ? views : views.filter(({ label }) => label === at);
-  return shown.map((each) => formatScenarioView(each, view)).join("\n");
+  return shown
+    .map((each) => {
+      const table = formatConsumers(each, view);
+      return `${formatScenarioView(each, view)}${table === "" ? "" : `\n${table}`}`;
+    })
+    .join("\n");
 }

@@ -61,6 +61,22 @@ test("run shows each dump with its maps and the schemes beside the truth; --at s
   expect(one.stdout.match(/^dump .*$/gm)).toEqual(["dump 2_gone (line 7)"]);
 });
 
+test("run --consumers says what Redis and procrank would read, as a table and in JSON", (ctx) => {
+  const huge =
+    "thp 2048kB madvise\nspawn P\nP mmap a 0x200000000 2M rw anon,priv\nP madvise @a 2M hugepage\nP touch @a 4k w\n" +
+    "P fork C\nP touch @a 400k w\ndump 1\n";
+  const table = run(ctx, ["run", "-", "--consumers"], huge);
+  expect(table).toMatchObject({ status: 0, stderr: "" });
+  expect(table.stdout).toMatch(/^C +Redis: copy-on-write +400 +400 +! 0 \(-400\)$/m);
+  const json = run(ctx, ["run", "-", "--consumers", "--json", "--schemes", "mm-owner"], huge);
+  const { steps } = JSON.parse(json.stdout) as { steps: { consumers: object[] }[] };
+  expect(steps[0].consumers[1]).toMatchObject({
+    process: "C",
+    truth: { privateDirtyBytes: 409_600 },
+    schemes: { "mm-owner": { privateDirtyBytes: 0, procrankUssBytes: 0, foliosWalked: 0 } },
+  });
+});
+
 test("all errors of a scenario are told with file, line and column, and end with 2", (ctx) => {
   const file = join(folder, "bad.scn");
   writeFileSync(file, "spwan P\nspawn P\nP madvise 0x200000000 4k hugpage\n");

@@ -1,5 +1,5 @@
 /**
- * `foliometer schemes`: the ways of counting, what state they keep and how surely they answer.
+ * `foliometer schemes`: the ways of counting, what state they keep and how surely they answer; and when they overflow.
  */
 import type { Command } from "commander";
 import type { Scheme } from "../schemes/index.ts";
@@ -8,6 +8,7 @@ import { EXIT_DONE } from "./exit-codes.ts";
 const EXAMPLES = `
 Examples:
   foliometer schemes
+  foliometer schemes --limits
   foliometer schemes --json`;
 
 const LEGEND =
@@ -19,13 +20,23 @@ export function addSchemes(program: Command, run: (action: () => Promise<number>
   program
     .command("schemes")
     .description("list the schemes: where each comes from, what it keeps, how surely it answers")
+    .option("--limits", "how often a folio can be mapped before a counter overflows")
     .option("--json", "as JSON")
     .addHelpText("after", EXAMPLES)
-    .action(async (options: { readonly json?: boolean }) => run(async () => listSchemes(options)));
+    .action(async (options: ListOptions) => run(async () => listSchemes(options)));
 }
 
-async function listSchemes({ json }: { readonly json?: boolean }): Promise<number> {
+interface ListOptions {
+  readonly json?: boolean;
+  readonly limits?: boolean;
+}
+
+async function listSchemes({ json, limits }: ListOptions): Promise<number> {
   const { SCHEMES } = await import("../schemes/index.ts");
+  if (limits === true) {
+    process.stdout.write(await formatLimits(SCHEMES, json === true));
+    return EXIT_DONE;
+  }
   process.stdout.write(json === true ? formatJson(SCHEMES) : await formatText(SCHEMES));
   return EXIT_DONE;
 }
@@ -35,6 +46,18 @@ function formatJson(schemes: readonly Scheme[]): string {
     return { id, title, origin, kernelConfig: kernelConfig ?? null, stateBits, guarantees, rules };
   });
   return `${JSON.stringify({ schema: "foliometer-schemes", version: 1, schemes: described }, null, 2)}\n`;
+}
+
+async function formatLimits(schemes: readonly Scheme[], asJson: boolean): Promise<string> {
+  const { counterLimits } = await import("../study/index.ts");
+  const limits = counterLimits(schemes);
+  if (asJson) return `${JSON.stringify({ schema: "foliometer-counter-limits", version: 1, limits }, null, 2)}\n`;
+  const { chooseStyles, formatCounterLimits } = await import("../report/index.ts");
+  const { stdout, env } = process;
+  return formatCounterLimits(limits, {
+    width: stdout.isTTY ? stdout.columns : Infinity,
+    styles: chooseStyles(stdout, env),
+  });
 }
 
 const CONFIGS = { page: "CONFIG_PAGE_MAPCOUNT", nopage: "CONFIG_NO_PAGE_MAPCOUNT" } as const;

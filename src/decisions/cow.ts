@@ -139,7 +139,10 @@ const ERAS: Readonly<Record<CowRule, EraOfReuse>> = {
 
 /** The rules of one era: what its write faults and swap-ins ask. */
 export function cowRules(era: CowRule): readonly DecisionRule[] {
-  const { small, large, pmd, swapIn, where } = ERAS[era];
+  return [...pteRules(ERAS[era]), ...hugeRules(ERAS[era]), swapInRule(ERAS[era])];
+}
+
+function pteRules({ small, large, where }: EraOfReuse): readonly DecisionRule[] {
   return [
     {
       id: "reuse-small",
@@ -169,6 +172,11 @@ export function cowRules(era: CowRule): readonly DecisionRule[] {
       wrongYes: LEAK,
       wrongNo: needlessCopy(pageBytes),
     },
+  ];
+}
+
+function hugeRules({ pmd, where }: EraOfReuse): readonly DecisionRule[] {
+  return [
     {
       id: "reuse-pmd",
       title: "may the write fault reuse this PMD-mapped folio?",
@@ -197,19 +205,22 @@ export function cowRules(era: CowRule): readonly DecisionRule[] {
       wrongYes: LEAK,
       wrongNo: needlessCopy(folioBytes),
     },
-    {
-      id: "swap-in-exclusive",
-      title: "does the page that comes back from swap belong to the faulting process alone?",
-      where: "mm/memory.c do_swap_page",
-      source: "kernel-facts 4.3",
-      asks: ["mapped", "extraReferences"],
-      asked: "met",
-      applies: ({ kind }) => kind === ANON,
-      decide: (answers, situation) => (situation.kind === KSM ? NO : swapIn(answers, situation)),
-      yes: "map it exclusive and writable",
-      no: "map it read-only",
-      wrongYes: LEAK,
-      wrongNo: needlessCopy(pageBytes),
-    },
   ];
+}
+
+function swapInRule({ swapIn }: EraOfReuse): DecisionRule {
+  return {
+    id: "swap-in-exclusive",
+    title: "does the page that comes back from swap belong to the faulting process alone?",
+    where: "mm/memory.c do_swap_page",
+    source: "kernel-facts 4.3",
+    asks: ["mapped", "extraReferences"],
+    asked: "met",
+    applies: ({ kind }) => kind === ANON,
+    decide: (answers, situation) => (situation.kind === KSM ? NO : swapIn(answers, situation)),
+    yes: "map it exclusive and writable",
+    no: "map it read-only",
+    wrongYes: LEAK,
+    wrongNo: needlessCopy(pageBytes),
+  };
 }

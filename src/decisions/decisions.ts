@@ -17,10 +17,10 @@ import {
   YES,
   askRmap,
 } from "../schemes/index.ts";
-import { type DecidedFolios, emptySituation, lookAt } from "./answers.ts";
+import { emptySituation } from "./answers.ts";
 import type { DecisionListener, DecisionRecord, SchemeDecision } from "./decision-record.ts";
 import { rulesOf } from "./registry.ts";
-import type { Answers, DecisionRule } from "./rule.ts";
+import type { Answers, DecisionRule, Situation } from "./rule.ts";
 
 /** A scheme that is asked beside the one that decides. */
 export interface AskedScheme {
@@ -34,7 +34,8 @@ export interface DecisionsOptions {
   readonly answers: Answers;
   readonly cowRule: CowRule;
   readonly truth: Answers;
-  readonly folios: DecidedFolios;
+  /** Fills in what is so of the folio `head` now; who asks is filled in already or will be. */
+  readonly lookAt: (head: number, situation: Situation) => void;
   readonly pageTables: PageTableView;
   /** Asked when somebody listens, in this order. */
   readonly studied: readonly AskedScheme[];
@@ -45,7 +46,7 @@ export interface DecisionsOptions {
 export class Decisions implements KernelDecisions {
   private readonly answers: Answers;
   private readonly truth: Answers;
-  private readonly folios: DecidedFolios;
+  private readonly lookAt: DecisionsOptions["lookAt"];
   private readonly pageTables: PageTableView;
   private readonly studied: readonly AskedScheme[];
   private readonly decider: DecisionsOptions["decider"];
@@ -57,7 +58,7 @@ export class Decisions implements KernelDecisions {
   constructor(options: DecisionsOptions) {
     this.answers = options.answers;
     this.truth = options.truth;
-    this.folios = options.folios;
+    this.lookAt = options.lookAt;
     this.pageTables = options.pageTables;
     this.studied = options.studied;
     this.decider = options.decider;
@@ -75,7 +76,7 @@ export class Decisions implements KernelDecisions {
   decide(decision: OperationDecision, head: number, mm: number, vma: number, entries: number): boolean {
     const rule = this.ruleOf(decision);
     const { situation } = this.record;
-    lookAt(this.folios, head, situation);
+    this.lookAt(head, situation);
     situation.mm = mm;
     situation.vma = vma;
     situation.entries = entries;
@@ -95,7 +96,7 @@ export class Decisions implements KernelDecisions {
     if (this.listener === undefined) return;
     const rule = this.ruleOf(decision);
     const { situation } = this.record;
-    lookAt(this.folios, head, situation);
+    this.lookAt(head, situation);
     situation.mm = -1;
     situation.vma = -1;
     situation.entries = 0;

@@ -3,7 +3,7 @@
  *
  * mapmax asks the count for one page an entry: of a PMD entry the first page, without per-page mapcounts the average.
  */
-import type { Counter } from "../schemes/index.ts";
+import type { PageCounts } from "./page-counts.ts";
 
 /** What numa_maps asks of a folio. */
 export interface NumaFolioFacts {
@@ -24,9 +24,9 @@ export class NumaMapsAccount {
   private swapCache = 0;
   private mapMax = 0;
   private readonly pagesOfNode: number[] = [];
-  private readonly counter: Counter;
+  private readonly counter: PageCounts;
 
-  constructor(counter: Counter) {
+  constructor(counter: PageCounts) {
     this.counter = counter;
   }
 

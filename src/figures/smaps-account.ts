@@ -6,7 +6,8 @@
  * full Pss. Private asks the page's mapcount or the folio's sharing, as the scheme in force says.
  */
 import { PAGE_SIZE_BYTES } from "../kernel/index.ts";
-import type { Counter, FigureRules } from "../schemes/index.ts";
+import type { FigureRules } from "../schemes/index.ts";
+import type { PageCounts } from "./page-counts.ts";
 import { PSS_FULL_PAGE, kbOfPss, pssOfPage } from "./proportional-share.ts";
 
 /** What smaps asks of a folio beside its count. */
@@ -50,12 +51,12 @@ export class SmapsAccount {
   privateHugetlb = 0;
   swap = 0;
   swapPss = 0;
-  private readonly counter: Counter;
+  private readonly counter: PageCounts;
   private readonly rules: FigureRules;
   private readonly isLocked: boolean;
 
   /** `isLocked`: the VMA has VM_LOCKED. */
-  constructor(counter: Counter, rules: FigureRules, isLocked: boolean) {
+  constructor(counter: PageCounts, rules: FigureRules, isLocked: boolean) {
     this.counter = counter;
     this.rules = rules;
     this.isLocked = isLocked;

@@ -20,5 +20,6 @@ export const WORK_NAMES = [
   "walk-vma",
   "walk-table",
   "walk-entry",
+  "page-scanned",
 ] as const;
 export type WorkName = (typeof WORK_NAMES)[number];

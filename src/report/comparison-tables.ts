@@ -45,9 +45,12 @@ export function comparisonTables(comparison: Comparison): readonly ComparisonTab
 /** What was compared, as pairs for a header. */
 export function comparisonFacts({
   workload,
+  sample,
   kernel,
   against,
   costs,
+  notes,
+  excluded,
 }: Comparison): readonly (readonly [string, string])[] {
   const parameters = Object.entries(workload.parameters).map(([name, value]) => `${name}=${value}`);
   return [
@@ -60,8 +63,21 @@ export function comparisonFacts({
         `${formatCount(workload.processesMax)} processes, ${formatCount(workload.foliosMax)} folios, ` +
         `${formatSize(workload.mappedBytesMax)} mapped`,
     ],
-    ["kernel", `counts and decides by ${kernel}; costs are compared with ${against}`],
+    [
+      "asked",
+      `about ${formatCount(sample.foliosAsked)} of ${formatCount(sample.foliosTouched)} times that a step touched a folio ` +
+        `(${formatCount(sample.foliosPerStep)} folios a step at most, ${formatCount(sample.pagesPerFolio)} pages and ` +
+        `${formatCount(sample.askersPerFolio)} askers of each)`,
+    ],
+    [
+      "kernel",
+      kernel === ""
+        ? `decides nothing here; costs are compared with ${against}`
+        : `counts and decides by ${kernel}; costs are compared with ${against}`,
+    ],
     ["prices", `${costs.name} (${costs.source})`],
+    ...excluded.map(({ id, reason }) => ["left out", `${id}: ${reason}`] as const),
+    ...notes.map((note) => ["note", note] as const),
   ];
 }
 

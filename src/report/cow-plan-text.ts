@@ -16,11 +16,12 @@ export interface CowPlanResults {
 /** TAP version 13, with totals as comments. */
 export function formatCowPlan({ title, outcomes }: CowPlanResults): string {
   const lines = ["TAP version 13", `# ${title}`, `1..${outcomes.length}`];
-  for (const outcome of outcomes) lines.push(...formatOutcome(outcome));
+  for (const [index, outcome] of outcomes.entries()) lines.push(...formatOutcome(outcome, index + 1));
   return `${[...lines, ...formatTotals(outcomes)].join("\n")}\n`;
 }
 
-function formatOutcome({ test: { number, title }, verdict, reason, knownFailure }: CowOutcome): string[] {
+/** TAP counts what is printed: of the whole plan the number is the place in it. */
+function formatOutcome({ test: { title }, verdict, reason, knownFailure }: CowOutcome, number: number): string[] {
   switch (verdict) {
     case "passed":
       return [`ok ${number} ${title}`];

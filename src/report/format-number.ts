@@ -98,3 +98,10 @@ export function formatTime(atMs: number): string {
 export function formatQuantity(count: number, one: string, many: string): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
+
+/** A price in nanoseconds without its unit, to three digits: 0.07, 5.09, 36.6, 1,204. */
+export function formatNanoseconds(ns: number): string {
+  if (ns === 0) return "0";
+  if (ns >= 99.95) return formatCount(Math.round(ns));
+  return ns.toFixed(ns >= 9.995 ? 1 : 2);
+}

@@ -1,14 +1,18 @@
+export { type CalibrationTextOptions, formatCalibrationText } from "./calibration-text.ts";
 export { formatComparisonHtml } from "./comparison-html.ts";
 export { formatComparisonMarkdown } from "./comparison-markdown.ts";
 export { type ComparisonTextOptions, formatComparisonText } from "./comparison-text.ts";
+export { formatCounterLimits } from "./counter-limits-text.ts";
 export { type CowPlanResults, formatCowPlan } from "./cow-plan-text.ts";
 export { FRAMES_DIFFER_AT_MOST, type FrameCheck, describeFrames, findGaps } from "./coverage.ts";
+export { formatConsumers } from "./consumer-table.ts";
 export { cutText, escapeControls, wrapText } from "./display-text.ts";
 export {
   formatCount,
   formatDifference,
   formatDuration,
   formatKb,
+  formatNanoseconds,
   formatPercentChange,
   formatQuantity,
   formatRange,

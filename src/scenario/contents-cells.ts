@@ -35,10 +35,6 @@ export class Cell {
     this.write = write;
   }
 
-  allows(content: number): boolean {
-    return this.allowed === "any" || this.allowed.includes(content);
-  }
-
   /** Every right content becomes another. */
   change(change: (content: number) => number, write?: Write): void {
     if (this.allowed !== "any") this.allowed = [...new Set(this.allowed.map(change))];
@@ -49,6 +45,12 @@ export class Cell {
   alsoAllow(content: number): void {
     if (this.allowed !== "any" && !this.allowed.includes(content)) this.allowed = [...this.allowed, content];
   }
+}
+
+/** Is the content one of those? Numbers may differ where contents do not: a page filled by words, and one filled at once. */
+export function isAllowed({ contents }: Memory, allowed: Allowed, content: number): boolean {
+  if (allowed === "any" || allowed.includes(content)) return true;
+  return allowed.some((one) => contents.compare(one, content) === 0);
 }
 
 const ZEROS = 0;

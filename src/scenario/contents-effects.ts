@@ -6,13 +6,9 @@
  * is what this is here to check.
  */
 import { type FileMapping, type Mm, VM_WIPEONFORK } from "../memory/index.ts";
-import {
-  type MappedRange,
-  type ShadowMemory,
-  type Write,
-  mappedRanges,
-} from "./contents-cells.ts";
+import { type MappedRange, type ShadowMemory, type Write, mappedRanges } from "./contents-cells.ts";
 import type { Advice, ScenarioCommand } from "./command.ts";
+import { seenThroughEntry } from "./contents-view.ts";
 import { storedWord } from "./model-memory-commands.ts";
 import type { ModelProcess } from "./model-process.ts";
 import type { ModelRun } from "./model-run.ts";
@@ -125,9 +121,7 @@ export class ContentsEffects {
       if (end.failed && !range.isShared) continue;
       for (let page = range.start; page < range.end; page++) {
         const change =
-          command.kind === "fill"
-            ? this.filling(command, page)
-            : storing(this.run, process, command, page);
+          command.kind === "fill" ? this.filling(command, page) : storing(this.run, process, command, page);
         if (change === undefined) continue;
         const cell = this.shadow.cellWritten(process.mm, range, page);
         const write: Write = { process: process.name, line: command.line, source: command.source, before: cell.write };
@@ -175,16 +169,22 @@ export class ContentsEffects {
       if (isMove && !end.failed) this.drop(mm, target, target + Math.min(range.end - range.start, kept));
       for (const [page, cell] of cells) {
         const moved = newStart + page - start;
-        // A call that failed may have moved some VMAs, or cut off the end.
-        const isGone = mm.findVma(page) === undefined;
-        const hasMoved = end.failed ? isMove && isGone && mm.findVma(moved) !== undefined : isMove;
-        if (end.failed && !isGone) continue;
+        // A call that failed may have moved some VMAs, or cut off the end: only the tables know.
+        const hasMoved = isMove && (!end.failed || this.isAt(mm, moved, page));
+        if (end.failed && !hasMoved) continue;
         this.shadow.drop(mm, page);
         if (page - start < kept && (hasMoved || !isMove)) this.shadow.place(cell, mm, hasMoved ? moved : page);
       }
     }
     if (isMove && !end.failed) this.drop(mm, newStart + pagesOf(ranges, start), newStart + kept);
     this.dropUnmapped(mm);
+  }
+
+  /** Is what was at `old` at `page` now? */
+  private isAt(mm: Mm, page: number, old: number): boolean {
+    const { memory } = this.run.machine;
+    const isEmpty = (at: number): boolean => seenThroughEntry(memory, mm, at).kind === "nothing";
+    return mm.findVma(page) !== undefined && !isEmpty(page) && isEmpty(old);
   }
 
   /** Cells that no VMA covers any more. */
@@ -223,7 +223,8 @@ export class ContentsEffects {
         this.shadow.drop(mm, page);
         continue;
       }
-      const below = range.file === undefined ? undefined : this.shadow.cellOfFile(range.file, range.pgoff + page - range.start);
+      const below =
+        range.file === undefined ? undefined : this.shadow.cellOfFile(range.file, range.pgoff + page - range.start);
       for (const content of below?.allowed === "any" ? [] : (below?.allowed ?? [ZEROS])) cell.alsoAllow(content);
       cell.isOpen = true;
     }
@@ -235,7 +236,8 @@ export class ContentsEffects {
     const first = Math.ceil(startBytes / PAGE_BYTES / grain) * grain;
     const last = Math.floor(endBytes / PAGE_BYTES / grain) * grain;
     if (end.failed) {
-      for (const [index, cell] of this.shadow.cellsOfFile(file)) if (index >= first && index < last) cell.alsoAllow(ZEROS);
+      for (const [index, cell] of this.shadow.cellsOfFile(file))
+        if (index >= first && index < last) cell.alsoAllow(ZEROS);
       return;
     }
     if (first >= last) {

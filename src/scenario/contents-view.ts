@@ -51,12 +51,7 @@ function contentOfSlot({ swap, contents }: Memory, slot: number): number {
 }
 
 /** What a process sees from `address` on, page by page; undefined where it has no page yet. */
-export function contentsSeenBy(
-  memory: Memory,
-  mm: Mm,
-  address: number,
-  lengthBytes: number,
-): (number | undefined)[] {
+export function contentsSeenBy(memory: Memory, mm: Mm, address: number, lengthBytes: number): (number | undefined)[] {
   const first = Math.floor(address / PAGE_BYTES);
   const end = Math.ceil((address + lengthBytes) / PAGE_BYTES);
   return Array.from({ length: end - first }, (_, index) => {

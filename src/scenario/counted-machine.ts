@@ -6,8 +6,16 @@
  * scheme may be put in the kernel's place as the one that decides (`decidedBy`); the kernel's counter still counts, for
  * reference counts, statistics and dumps.
  */
-import { type Answers, Decisions, SchemeAnswers, TruthAnswers } from "../decisions/index.ts";
-import { type CowRule, Frames, KSM, type KernelCounts, Memory, type MemoryEvents } from "../memory/index.ts";
+import { type Answers, Decisions, SchemeAnswers, type Situation, TruthAnswers } from "../decisions/index.ts";
+import {
+  type CowRule,
+  Frames,
+  KSM,
+  type KernelCounts,
+  Memory,
+  type MemoryEvents,
+  cacheReferences,
+} from "../memory/index.ts";
 import {
   type Counter,
   type CounterContext,
@@ -84,7 +92,7 @@ export function createCountedMachine(options: MachineOptions): CountedMachine {
     answers: answersOf(decider ?? kernel),
     cowRule: options.cowRule ?? "large-reuse",
     truth,
-    folios: { orderOf, kindOf, references: views.references },
+    lookAt: (head, situation) => lookAtFolio(memory, head, situation),
     pageTables: views.pageTables,
     studied: studied.map(({ scheme, counter, meter }) => ({ answers: answersOf({ scheme, counter }), counter, meter })),
     decider,
@@ -122,6 +130,17 @@ export function createCountedMachine(options: MachineOptions): CountedMachine {
     listenToDecisions: (listener) => decisions.listen(listener),
     work: watch.work,
   };
+}
+
+/** What a decision sees of a folio: straight from the columns, since faults wait for it. */
+function lookAtFolio(memory: Memory, head: number, situation: Situation): void {
+  const { frames } = memory;
+  situation.head = head;
+  situation.order = frames.order[head];
+  situation.kind = frames.kindOf(head);
+  const ofPrivate = frames.extraOf(head)?.hasPrivate === true ? 1 : 0;
+  situation.cacheReferences = cacheReferences(memory, head) + ofPrivate;
+  situation.extraReferences = frames.extraReferences(head) - ofPrivate;
 }
 
 function createCounters(options: MachineOptions, frames: Frames, views: MachineViews): Counters {

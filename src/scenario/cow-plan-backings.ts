@@ -251,7 +251,13 @@ export function otherBackings(): CowBacking[] {
         ...FAULT_BOTH_IN,
       ],
     },
-    { kind: "memfd-hugetlb", title: "memfd hugetlb (1048576 kB)", lengthBytes: 2 ** 30, steps: [], missing: NO_GIGANTIC },
+    {
+      kind: "memfd-hugetlb",
+      title: "memfd hugetlb (1048576 kB)",
+      lengthBytes: 2 ** 30,
+      steps: [],
+      missing: NO_GIGANTIC,
+    },
   ];
 }
 

@@ -47,7 +47,8 @@ const KNOWN: readonly KnownFailures[] = [
     rules: ["mapcount"],
     cases: ["A8"],
     on: everywhere,
-    reason: "fork shares pinned pages, and the parent's write goes to a copy that the device does not have (until 5.10)",
+    reason:
+      "fork shares pinned pages, and the parent's write goes to a copy that the device does not have (until 5.10)",
   },
   {
     rules: ["page-count"],
@@ -59,7 +60,8 @@ const KNOWN: readonly KnownFailures[] = [
     rules: ["mapcount", "page-count"],
     cases: ["A9", "A10"],
     on: everywhere,
-    reason: "a read-only pin takes a page that is shared (no FAULT_FLAG_UNSHARE before 5.19), and the write goes to a copy",
+    reason:
+      "a read-only pin takes a page that is shared (no FAULT_FLAG_UNSHARE before 5.19), and the write goes to a copy",
   },
   {
     rules: ["page-count"],

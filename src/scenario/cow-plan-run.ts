@@ -42,8 +42,8 @@ export function isUnexpected({ verdict }: CowOutcome): boolean {
   return verdict === "failed" || verdict === "passed-unexpectedly";
 }
 
-/** Frames of a test's machine: 128 MiB, of which 16 MiB are huge pages. */
-const FRAME_COUNT = 32_768;
+/** Frames of a test's machine: 64 MiB, of which 16 MiB are huge pages. */
+const FRAME_COUNT = 16_384;
 const PAGE_BYTES = 4096;
 const MEBIBYTE = 2 ** 20;
 
@@ -145,7 +145,11 @@ class CowTestRun {
 
   /** "@mem+64k" */
   private addressOf(at: string): number {
-    const { region = "", count = "0", unit = "k" } = /^@(?<region>\w+)(?:\+(?<count>\d+)(?<unit>[kM]))?$/.exec(at)?.groups ?? {};
+    const {
+      region = "",
+      count = "0",
+      unit = "k",
+    } = /^@(?<region>\w+)(?:\+(?<count>\d+)(?<unit>[kM]))?$/.exec(at)?.groups ?? {};
     const start = this.regions.get(region);
     if (start === undefined) throw new Error(`the plan has no region for ${at}`);
     return start + Number(count) * (unit === "M" ? MEBIBYTE : 1024);

@@ -34,8 +34,12 @@ const FEW_SIZES = PLAN.filter(({ backing: { title } }) => !/\((?:32|64|128|256|5
 
 function unexpected(tests: readonly CowTest[], options: CowPlanOptions): string[] {
   const outcomes = tests.map((one) => runCowTest(one, options));
-  const skipped = outcomes.filter(({ verdict, test: { backing } }) => verdict === "not-covered" && backing.missing === undefined);
-  return [...outcomes.filter(isUnexpected), ...skipped].map(({ test: one, reason }) => `${nameOfCowTest(one)}: ${reason}`);
+  const skipped = outcomes.filter(
+    ({ verdict, test: { backing } }) => verdict === "not-covered" && backing.missing === undefined,
+  );
+  return [...outcomes.filter(isUnexpected), ...skipped].map(
+    ({ test: one, reason }) => `${nameOfCowTest(one)}: ${reason}`,
+  );
 }
 
 test("today's kernel fails A3 to A6 on hugetlb, and nothing else of the whole plan", () => {
@@ -97,6 +101,7 @@ test("every test is printed as a scenario that parses and runs from its first li
     const text = scenarioOfCowTest(one);
     const scenario = scenarioOf(text, "plan.scn");
     expect(scenario.commands.at(-1)?.kind).toBe("dump");
-    if (one.number % 97 === 0) expect(runScenario(scenario, { config: "page", schemes: [] }).record.steps).toHaveLength(1);
+    if (one.number % 97 === 0)
+      expect(runScenario(scenario, { config: "page", schemes: [] }).record.steps).toHaveLength(1);
   }
 });

@@ -40,10 +40,7 @@ export function cowPlan(): readonly CowTest[] {
   }));
 }
 
-function pairsOf(
-  cases: readonly CowCase[],
-  backings: readonly CowBacking[],
-): (readonly [CowCase, CowBacking])[] {
+function pairsOf(cases: readonly CowCase[], backings: readonly CowBacking[]): (readonly [CowCase, CowBacking])[] {
   return cases.flatMap((one) => backings.map((backing) => [one, backing] as const));
 }
 

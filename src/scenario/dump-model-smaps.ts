@@ -3,7 +3,7 @@
  *
  * The page tables are walked once; every batch of entries with equal attributes goes to both accounts.
  */
-import { NumaMapsAccount, SmapsAccount } from "../figures/index.ts";
+import { NumaMapsAccount, type PageCounts, SmapsAccount } from "../figures/index.ts";
 import {
   FILE,
   HUGETLB_ANON,
@@ -36,6 +36,7 @@ import {
   TYPE_HWPOISON,
   TYPE_MIGRATION,
 } from "../memory/index.ts";
+import type { FigureRules } from "../schemes/index.ts";
 import type { CountedMachine } from "./counted-machine.ts";
 import type { VmaDump } from "./dump.ts";
 
@@ -63,6 +64,13 @@ export function dumpVma(machine: CountedMachine, vma: Vma, policy: string): VmaD
     vmflags: vmFlagNames(vma.flags),
     numa_maps: numa.line(policy, vma.file === undefined ? undefined : name, vma.isHugetlb),
   };
+}
+
+/** The lines of the VMA's smaps as they would be printed by other counts than the kernel's. */
+export function smapsOfVma(memory: Memory, vma: Vma, counts: PageCounts, rules: FigureRules): Record<string, number> {
+  const smaps = new SmapsAccount(counts, rules, vma.has(VM_LOCKED));
+  accountVma(memory, vma, smaps, new NumaMapsAccount(counts));
+  return smaps.lines();
 }
 
 function hex(page: number): string {

@@ -1,7 +1,7 @@
 /**
  * A dump of the model, in the schema of the kernel lab: every process's VMAs and pagemap, then all folios they map.
  */
-import { FREE, FILE, SHMEM, KSM, ANON, type Memory, hasFolioFlag, ksmReport } from "../memory/index.ts";
+import { FREE, FILE, SHMEM, KSM, ANON, type Memory, hasFolioFlag, ksmReport, type Vma } from "../memory/index.ts";
 import type { CountedMachine } from "./counted-machine.ts";
 import type { FolioLabels } from "./dump-model-pagemap.ts";
 import { pagemapRuns, readPagemap } from "./dump-model-pagemap.ts";
@@ -32,8 +32,13 @@ export function dumpModel(
   };
 }
 
+/** The VMAs of a process that dumps show: those of the scenario. */
+export function dumpedVmas({ mm }: ModelProcess): Vma[] {
+  return mm.vmas.filter(({ start }) => start >= TEST_FIRST && start < TEST_END);
+}
+
 function dumpProcess(machine: CountedMachine, process: ModelProcess, labels: FolioLabels): ProcessDump {
-  const vmas = process.mm.vmas.filter(({ start }) => start >= TEST_FIRST && start < TEST_END);
+  const vmas = dumpedVmas(process);
   const policy = process.boundNode < 0 ? "default" : `bind:${process.boundNode}`;
   return {
     vmas: vmas.map((vma) => dumpVma(machine, vma, policy)),

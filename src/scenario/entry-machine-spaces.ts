@@ -44,6 +44,11 @@ export class EntrySpaces {
     return this.mms.length - this.freeMms.length;
   }
 
+  /** Ids of address spaces, ascending. */
+  mmIds(): number[] {
+    return [...this.mms.keys()].filter((mm) => this.mms[mm] !== undefined);
+  }
+
   vmasOf(mm: number): readonly EntryVma[] {
     return this.listOf(mm);
   }

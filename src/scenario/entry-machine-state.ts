@@ -61,8 +61,7 @@ export class EntryState {
       const table = this.tables.tableFor(vma.mm, piece.page, LEVEL_PTE);
       this.tellPtes("add", vma, piece, table, isFork);
       const before = index + put - 1;
-      const isLonger =
-        before >= 0 && before < vma.runs.length && this.extend(vma.runs[before], vma, piece, table);
+      const isLonger = before >= 0 && before < vma.runs.length && this.extend(vma.runs[before], vma, piece, table);
       if (!isLonger) this.insert(vma, index + put++, piece, { table, level: LEVEL_PTE });
       this.tables.put(table, count);
       done += count;

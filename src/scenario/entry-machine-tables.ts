@@ -30,7 +30,9 @@ export class EntryTables {
   /** The table that the entry of this level for this virtual page lies in; it is made if there is none. */
   tableFor(mm: number, page: number, level: Level): number {
     const places = (this.places[mm] ??= new Map<number, number>());
-    const key = Math.floor(page / PAGES_OF_TABLE[level]) * LEVELS + (level === LEVEL_PMD || level === LEVEL_PUD ? level : LEVEL_PTE);
+    const key =
+      Math.floor(page / PAGES_OF_TABLE[level]) * LEVELS +
+      (level === LEVEL_PMD || level === LEVEL_PUD ? level : LEVEL_PTE);
     const known = places.get(key);
     if (known !== undefined) return known;
     const table = this.free.pop() ?? this.keys.length;

@@ -19,22 +19,25 @@ function createWatcher(): { scheme: Scheme; complaints: string[] } {
   const createCounter = (context: CounterContext): Counter => {
     const counts = new Map<string, number>();
     const change = (folio: number, vma: number, table: number, entries: number): void => {
-      for (const key of [`${folio} ${vma}`, `${folio} ${vma} ${table}`]) counts.set(key, (counts.get(key) ?? 0) + entries);
+      for (const key of [`${folio} ${vma}`, `${folio} ${vma} ${table}`])
+        counts.set(key, (counts.get(key) ?? 0) + entries);
     };
     const look = (what: string, folio: number, vma: number, table: number): void => {
       const ofVma = context.pageTables?.entriesOfVma(folio, vma);
       const ofTable = context.pageTables?.entriesOfTable(folio, vma, table);
-      if (ofVma !== (counts.get(`${folio} ${vma}`) ?? 0)) complaints.push(`${what} of ${folio}: VMA ${vma} has ${ofVma}`);
+      if (ofVma !== (counts.get(`${folio} ${vma}`) ?? 0))
+        complaints.push(`${what} of ${folio}: VMA ${vma} has ${ofVma}`);
       if (ofTable !== (counts.get(`${folio} ${vma} ${table}`) ?? 0)) complaints.push(`${what}: table has ${ofTable}`);
       if ((context.pageTables?.tablesSpanned?.(folio, vma) ?? 0) < 1) complaints.push(`${what}: spans no table`);
     };
     const entriesOf = (pages: number, level: Level): number => (level === LEVEL_PTE ? pages : 1);
     const counter = mmOwner.createCounter(context);
-    counter.add = (folio, _first, pages, level, table, vma) => {
+    const add: Counter["add"] = (folio, _first, pages, level, table, vma) => {
       look("add", folio, vma, table);
       change(folio, vma, table, entriesOf(pages, level));
     };
-    counter.dup = counter.add;
+    counter.add = add;
+    counter.dup = add;
     counter.remove = (folio, _first, pages, level, table, vma) => {
       change(folio, vma, table, -entriesOf(pages, level));
       look("remove", folio, vma, table);
@@ -57,7 +60,8 @@ function entriesFound(machine: EntryMachine): string[] {
   for (const folio of machine.mappedFolios()) {
     machine.pageTables.walk(folio, (first, pages, level, table, vma, mm) => {
       const count = level === LEVEL_PTE ? pages : 1;
-      for (let i = 0; i < count; i++) lines.push(`${mm} ${vma} ${folio + first + i} ${level} t${names.get(table) ?? table}`);
+      for (let i = 0; i < count; i++)
+        lines.push(`${mm} ${vma} ${folio + first + i} ${level} t${names.get(table) ?? table}`);
       return true;
     });
   }

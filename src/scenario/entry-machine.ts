@@ -85,6 +85,11 @@ export class EntryMachine implements StudiedMachine {
     return this.state.spaces.mmCount;
   }
 
+  /** Ids of the address spaces, ascending. */
+  mmIds(): number[] {
+    return this.state.spaces.mmIds();
+  }
+
   createMm(): number {
     return this.state.spaces.createMm();
   }
@@ -188,7 +193,8 @@ export class EntryMachine implements StudiedMachine {
   /** exit: everything is unmapped, in the order of addresses, and the address space is gone. */
   exitMm(mm: number): void {
     const { spaces } = this.state;
-    for (const vma of [...spaces.vmasOf(mm)]) {
+    for (const id of this.vmasOf(mm)) {
+      const vma = spaces.vmaOf(id);
       this.state.remove(vma, 0, vma.runs.length);
       spaces.deleteVma(vma);
     }

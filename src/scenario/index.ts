@@ -2,6 +2,10 @@
  * The door of the scenario language: text to commands and back, dumps and their differences, a run, a C program.
  */
 export * from "./command.ts";
+export { type ContentsCheck, checkContentsOf } from "./check-contents.ts";
+export { type UnsafeHistory, type UnsafeHistoryOptions, findUnsafeHistory } from "./unsafe-history.ts";
+export { consumersAt } from "./consumer-figures.ts";
+export { UnsafeContents, type UnsafeKind } from "./contents-oracle.ts";
 export { type CowTest, cowPlan, nameOfCowTest, scenarioOfCowTest } from "./cow-plan.ts";
 export { type CowOutcome, type CowPlanOptions, isUnexpected, runCowTest } from "./cow-plan-run.ts";
 export { type CountedMachine, type KernelConfig, createCountedMachine } from "./counted-machine.ts";

@@ -4,6 +4,8 @@
 import { drainLru } from "../memory/index.ts";
 import { FolioLabels } from "./dump-model-pagemap.ts";
 import type { Scenario, ScenarioCommand } from "./command.ts";
+import { consumersAt } from "./consumer-figures.ts";
+import { ContentsOracle } from "./contents-oracle.ts";
 import { type CountedMachine, createCountedMachine } from "./counted-machine.ts";
 import type { RecordedStep } from "./dump.ts";
 import { dumpModel } from "./dump-model.ts";
@@ -24,23 +26,30 @@ export class ScenarioStopped extends Error {
   }
 }
 
-/** Runs all commands of a scenario on a new machine. Throws ScenarioStopped where the model does not cover a command. */
+/**
+ * Runs all commands of a scenario on a new machine. Throws ScenarioStopped where the model does not cover a command, and
+ * UnsafeContents where contents are checked and somebody sees what it must not.
+ */
 export function runScenario(scenario: Scenario, options: RunScenarioOptions): ScenarioRun {
   const machine = createCountedMachine(options);
   const run = new ModelRun(machine);
+  const oracle = options.checkContents === true ? new ContentsOracle(run) : undefined;
   const steps: RecordedStep[] = [];
   const views: ScenarioView[] = [];
   let commands: string[] = [];
   for (const command of scenario.commands) {
     if (command.kind === "dump") {
-      const { step, view } = dumpAt(run, command, commands);
+      const { step, view } = dumpAt(run, command, { commands, hasConsumers: options.consumers === true });
       steps.push(step);
       views.push(view);
       commands = [];
       continue;
     }
     if (command.kind === "baseline") continue;
-    commands.push(`${command.echo}${runOne(run, command)}`);
+    const before = oracle?.before(command);
+    const result = runOne(run, command);
+    commands.push(`${command.echo}${result}`);
+    if (before !== undefined) oracle?.after(command, before, result);
     if (options.checkInvariants === true) checkAfter(machine, command);
   }
   return { config: options.config, schemes: options.schemes.map(({ id }) => id), record: { steps }, views };
@@ -67,7 +76,7 @@ function checkAfter(machine: CountedMachine, command: ScenarioCommand): void {
 function dumpAt(
   run: ModelRun,
   command: Extract<ScenarioCommand, { kind: "dump" }>,
-  commands: readonly string[],
+  { commands, hasConsumers }: { readonly commands: readonly string[]; readonly hasConsumers: boolean },
 ): { readonly step: RecordedStep; readonly view: ScenarioView } {
   const { machine, table } = run;
   drainLru(machine.memory);
@@ -77,5 +86,6 @@ function dumpAt(
   const labels = new FolioLabels(machine.memory);
   const dump = dumpModel(machine, table, command.label, chosen, labels);
   const view = viewOfModel(machine, table, dump, labels, { line: command.line, commands });
-  return { step: { commands, dump }, view };
+  const consumers = hasConsumers ? { consumers: consumersAt(machine, chosen) } : {};
+  return { step: { commands, dump }, view: { ...view, ...consumers } };
 }

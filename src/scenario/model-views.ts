@@ -4,9 +4,20 @@
  * The views look at the machine, which needs the counters first: they are made before it, and connected last.
  */
 import type { WalkCosts } from "../kernel/index.ts";
-import { type MappingVisitor, type Memory, cacheReferences, walkRmap } from "../memory/index.ts";
+import {
+  ENTRIES_PER_TABLE,
+  type MappingVisitor,
+  type Memory,
+  type Vma,
+  cacheReferences,
+  candidateVmas,
+  walkRmap,
+} from "../memory/index.ts";
 import type { PageTableView, ReferenceView, RmapVisitor } from "../schemes/index.ts";
 import type { EntryLedger } from "./entry-ledger.ts";
+
+/** How many VMAs a view remembers: more than a folio is mapped by, as a rule. */
+const KNOWN_VMAS = 4096;
 
 export interface MachineViews {
   readonly pageTables: PageTableView;
@@ -26,6 +37,8 @@ export function viewsOf(connection: { memory?: Memory }, ledger: EntryLedger): M
 class ModelPageTables implements PageTableView {
   private readonly machine: () => Memory;
   private readonly ledger: EntryLedger;
+  /** VMAs by id, as far as they were asked for of late. */
+  private readonly known = new Map<number, Vma>();
 
   constructor(machine: () => Memory, ledger: EntryLedger) {
     this.machine = machine;
@@ -38,6 +51,26 @@ class ModelPageTables implements PageTableView {
 
   entriesOfTable(folio: number, vma: number, table: number): number {
     return this.ledger.entriesOfTable(folio, vma, table);
+  }
+
+  /** Aligned where the VMA is none that may map the folio: it is going away. */
+  tablesSpanned(folio: number, vmaId: number): number {
+    const { frames, keys } = this.machine();
+    const nrPages = 2 ** frames.order[folio];
+    const vma = this.known.get(vmaId) ?? this.findVma(folio, vmaId);
+    if (vma === undefined) return Math.ceil(nrPages / ENTRIES_PER_TABLE);
+    const first = vma.start + keys.indexOf(frames.rmapKey[folio]) - vma.pgoff;
+    const from = Math.max(first, vma.start);
+    const to = Math.min(first + nrPages, vma.end);
+    return Math.floor((to - 1) / ENTRIES_PER_TABLE) - Math.floor(from / ENTRIES_PER_TABLE) + 1;
+  }
+
+  private findVma(folio: number, vmaId: number): Vma | undefined {
+    const found = candidateVmas(this.machine(), folio).find(({ vma }) => vma.id === vmaId);
+    if (found === undefined) return undefined;
+    if (this.known.size >= KNOWN_VMAS) this.known.clear();
+    this.known.set(vmaId, found.vma);
+    return found.vma;
   }
 
   walk(folio: number, visit: RmapVisitor, costs?: WalkCosts): void {

@@ -6,6 +6,7 @@
  * says nothing that the recording does not, but for the answers. Invariant: `answers` of every row stand in the order of
  * `schemes`.
  */
+import type { CowRule } from "../memory/index.ts";
 import type { Question, Scheme } from "../schemes/index.ts";
 import type { ScenarioRecord } from "./dump.ts";
 
@@ -22,6 +23,14 @@ export interface RunScenarioOptions {
   readonly frameCount?: number;
   /** Hold the invariants of kernel-facts 8 after every command: slow. */
   readonly checkInvariants?: boolean;
+  /** Check on contents after every command that nobody sees what it must not: slow. */
+  readonly checkContents?: boolean;
+  /** Work out what programs would read of the processes at every dump: the views' `consumers`. */
+  readonly consumers?: boolean;
+  /** The era of copy-on-write; today's if not given. */
+  readonly cowRule?: CowRule;
+  /** The scheme that decides in the kernel's place. */
+  readonly decidedBy?: Scheme;
 }
 
 export interface ScenarioRun {
@@ -43,6 +52,25 @@ export interface ScenarioView {
   readonly schemes: readonly string[];
   readonly processes: readonly ProcessView[];
   readonly folios: readonly FolioView[];
+  /** One a process, if they were asked for. */
+  readonly consumers?: readonly ConsumerFigures[];
+}
+
+/** What programs make of a process through /proc, in bytes. */
+export interface ConsumerValues {
+  /** Redis' copy-on-write memory: Private_Dirty of all VMAs. */
+  readonly privateDirtyBytes: number;
+  /** Android's procrank, from pagemap and kpagecount. */
+  readonly procrankPssBytes: number;
+  readonly procrankUssBytes: number;
+}
+
+export interface ConsumerFigures {
+  readonly process: string;
+  /** Page-exact, by the page tables. */
+  readonly truth: ConsumerValues;
+  /** In the order of the schemes; folios of which only a walk of the reverse map could tell. */
+  readonly byScheme: readonly (ConsumerValues & { readonly foliosWalked: number })[];
 }
 
 export interface ProcessView {

@@ -14,7 +14,7 @@
  */
 import { HPAGE_PMD_ORDER, type Level, LEVEL_PMD, LEVEL_PTE, LEVEL_PUD } from "../kernel/index.ts";
 import type { Counter, CounterContext } from "./counter.ts";
-import { ATOMICS } from "./meter.ts";
+import { ATOMICS, LOADS } from "./meter.ts";
 import { PageMapcounts, answerAtRestFromPages, chargeAllPages, chargePageBatch } from "./page-mapcounts.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, NO, type Scheme, UNKNOWN, YES } from "./scheme.ts";
@@ -92,7 +92,8 @@ class DoublemapCounter implements Counter {
 
   private charge(folio: number, first: number, pageCount: number, level: Level): void {
     const { meter, orders } = this.context;
-    if (meter !== undefined) chargePageBatch(meter, { first, pageCount, level, order: orders[folio] }, 0);
+    const headPages = level === LEVEL_PTE ? 1 : 2;
+    if (meter !== undefined) chargePageBatch(meter, { first, pageCount, level, order: orders[folio], headPages }, 0);
   }
 
   mapped(folio: number): Answer {
@@ -106,6 +107,7 @@ class DoublemapCounter implements Counter {
   }
 
   pageMapcount(folio: number, pageIndex: number): number {
+    this.context.meter?.charge(LOADS, this.context.orders[folio] === 0 ? 1 : 3);
     return this.counts.pageMapcount(folio, pageIndex) - this.isDoubleMap[folio];
   }
 
@@ -123,12 +125,15 @@ class DoublemapCounter implements Counter {
     return this.mappings(folio) > 1;
   }
 
+  /** Nothing says how many pages are mapped: without a PMD entry all are asked. */
   partial(folio: number): Answer {
+    if (this.counts.entireEntries[folio] === 0) chargeAllPages(this.context.meter, 2 ** this.context.orders[folio]);
     const pages = this.statisticsPages(folio);
     return pages > 0 && pages < 2 ** this.context.orders[folio] ? YES : NO;
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseLastReference(this.context.references, folio, this.references[folio]);
   }
 
@@ -136,11 +141,15 @@ class DoublemapCounter implements Counter {
     return found >= this.mappings(folio) ? YES : NO;
   }
 
+  /** total_mapcount, to be taken from the reference count. */
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
+    chargeAllPages(this.context.meter, 2 ** this.context.orders[folio]);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.references[folio] });
   }

@@ -10,7 +10,7 @@
  * "not shared"; one address space that maps the first page twice looks like two. Both directions are wrong (kernel-facts
  * 5.1). False "exclusive" moved other processes' memory without the right to.
  */
-import { type FolioColumns, type Level, entriesOfBatch } from "../kernel/index.ts";
+import { type FolioColumns, type Level, LEVEL_PTE, entriesOfBatch } from "../kernel/index.ts";
 import type { Counter, CounterContext } from "./counter.ts";
 import { LOADS } from "./meter.ts";
 import { PageMapcounts, chargePageBatch } from "./page-mapcounts.ts";
@@ -34,7 +34,8 @@ class FirstPageCounter implements Counter {
   add(folio: number, first: number, pageCount: number, level: Level, _table: number, _vma: number, _mm: number): void {
     this.entries[folio] += entriesOfBatch(pageCount, level);
     const fresh = this.counts.add(folio, first, pageCount, level);
-    this.charge({ folio, first, pageCount, level, isTurned: fresh > 0 });
+    const isTurned = fresh > 0 || (level !== LEVEL_PTE && this.counts.entireEntries[folio] === 1);
+    this.charge({ folio, first, pageCount, level, isTurned });
   }
 
   remove(
@@ -48,7 +49,8 @@ class FirstPageCounter implements Counter {
   ): void {
     this.entries[folio] -= entriesOfBatch(pageCount, level);
     const gone = this.counts.remove(folio, first, pageCount, level);
-    this.charge({ folio, first, pageCount, level, isTurned: gone > 0 });
+    const isTurned = gone > 0 || (level !== LEVEL_PTE && this.counts.entireEntries[folio] === 0);
+    this.charge({ folio, first, pageCount, level, isTurned });
   }
 
   created(folio: number, _order: number, isHugetlb: boolean): void {
@@ -59,23 +61,26 @@ class FirstPageCounter implements Counter {
     this.isHugetlb[folio] = 0;
   }
 
-  /** The large mapcount is one more atomic, the pages mapped another when they change. */
+  /** The large mapcount is one more atomic, _nr_pages_mapped another when pages or the first or last PMD entry turn it. */
   private charge(batch: { folio: number; first: number; pageCount: number; level: Level; isTurned: boolean }): void {
     const { meter, orders } = this.context;
     if (meter === undefined) return;
     const order = orders[batch.folio];
-    chargePageBatch(meter, { ...batch, order }, order === 0 ? 0 : batch.isTurned ? 2 : 1);
+    chargePageBatch(meter, { ...batch, order, headPages: 2 }, order === 0 ? 0 : batch.isTurned ? 2 : 1);
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio] > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio];
   }
 
   pageMapcount(folio: number, pageIndex: number): number {
+    this.context.meter?.charge(LOADS, this.context.orders[folio] === 0 ? 1 : 2);
     return this.counts.pageMapcount(folio, pageIndex);
   }
 
@@ -104,22 +109,27 @@ class FirstPageCounter implements Counter {
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.counts.isPartial(folio, 2 ** this.context.orders[folio]) ? YES : NO;
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseLastReference(this.context.references, folio, this.entries[folio]);
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return found >= this.entries[folio] ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.entries[folio] });
   }

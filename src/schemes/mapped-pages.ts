@@ -12,7 +12,7 @@
  */
 import { type FolioColumns, type Level, averageOfMappedPages, entriesOfBatch } from "../kernel/index.ts";
 import type { Counter, CounterContext } from "./counter.ts";
-import { ATOMICS } from "./meter.ts";
+import { ATOMICS, LOADS } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
@@ -82,14 +82,17 @@ class MappedPagesCounter implements Counter {
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.slots.entries[folio] > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.slots.entries[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return averageOfMappedPages(this.mappedPages[folio], this.context.orders[folio]);
   }
 
@@ -102,15 +105,18 @@ class MappedPagesCounter implements Counter {
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.context.meter?.charge(LOADS, this.context.orders[folio] === 0 ? 1 : 2);
     if (!this.hasSlots(folio)) return this.slots.entries[folio] > 1;
     return this.slots.maybeMappedShared(folio) === YES;
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return partialOfMappedPages(this.mappedPages[folio], this.context.orders[folio]);
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, this.context.orders[folio] === 0 ? 1 : 3);
     const mappings = this.slots.entries[folio];
     const isShared = this.hasSlots(folio) ? this.slots.sharedBit[folio] === 1 : mappings > 1;
     const { references, orders } = this.context;
@@ -118,14 +124,17 @@ class MappedPagesCounter implements Counter {
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return found >= this.slots.entries[folio] ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.slots.entries[folio] });
   }
@@ -154,6 +163,7 @@ export const mappedPages: Scheme = {
   unit: "entries",
   leafEntries: "any-part",
   looksIntoPageTables: false,
+  sumsMappedPages: true,
   guarantees: {
     mapped: "exact",
     mappings: "exact",

@@ -23,7 +23,7 @@ import {
   entriesOfBatch,
 } from "../kernel/index.ts";
 import type { Counter, CounterContext } from "./counter.ts";
-import { ATOMICS } from "./meter.ts";
+import { ATOMICS, LOADS } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, YES } from "./scheme.ts";
@@ -102,14 +102,17 @@ class MmOwnerLevelsCounter implements Counter {
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.slots.entries[folio] > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.slots.entries[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.context.meter?.charge(LOADS, this.context.orders[folio] === 0 ? 1 : 3);
     return averageOfMappedPages(this.mappedPages(folio), this.context.orders[folio]);
   }
 
@@ -122,17 +125,20 @@ class MmOwnerLevelsCounter implements Counter {
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.context.meter?.charge(LOADS, this.context.orders[folio] === 0 ? 1 : 2);
     if (!this.hasSlots(folio)) return this.slots.entries[folio] > 1;
     return this.slots.maybeMappedShared(folio) === YES;
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, this.context.orders[folio] === 0 ? 1 : 3);
     const order = this.context.orders[folio];
     const isWhole = this.pudMapcount[folio] > 0 || (this.pmdMapcount[folio] > 0 && order <= HPAGE_PMD_ORDER);
     return partialOfLevels(this.mappedPages(folio), order, isWhole);
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, this.context.orders[folio] === 0 ? 1 : 3);
     const mappings = this.slots.entries[folio];
     const isShared = this.hasSlots(folio) ? this.slots.sharedBit[folio] === 1 : mappings > 1;
     const { references, orders } = this.context;
@@ -140,14 +146,17 @@ class MmOwnerLevelsCounter implements Counter {
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return found >= this.slots.entries[folio] ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.slots.entries[folio] });
   }

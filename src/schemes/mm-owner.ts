@@ -18,7 +18,7 @@ import {
   entriesOfBatch,
 } from "../kernel/index.ts";
 import type { Counter, CounterContext, RawCounts, ReferenceView } from "./counter.ts";
-import { ATOMICS, type Meter } from "./meter.ts";
+import { ATOMICS, LOADS, type Meter } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
@@ -104,10 +104,12 @@ class MmOwnerCounter implements Counter, RawCounts {
   }
 
   mapped(folio: number): Answer {
+    this.meter?.charge(LOADS, 1);
     return this.mapcount(folio) > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
+    this.meter?.charge(LOADS, 1);
     return this.mapcount(folio);
   }
 
@@ -116,6 +118,7 @@ class MmOwnerCounter implements Counter, RawCounts {
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.meter?.charge(LOADS, this.orders[folio] === 0 ? 1 : 2);
     const order = this.orders[folio];
     if (order === 0) return this.smallMapcount[folio];
     return averageOfEntries(this.slots.entries[folio], this.entireEntries[folio], order);
@@ -130,16 +133,19 @@ class MmOwnerCounter implements Counter, RawCounts {
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.meter?.charge(LOADS, this.orders[folio] === 0 ? 1 : 2);
     if (this.orders[folio] === 0) return this.smallMapcount[folio] > 1;
     if (this.isHugetlb[folio] === 1) return this.slots.entries[folio] > 1;
     return this.slots.maybeMappedShared(folio) === YES;
   }
 
   partial(folio: number): Answer {
+    this.meter?.charge(LOADS, this.orders[folio] === 0 ? 1 : 2);
     return partialOfEntries(this.mapcount(folio), this.entireEntries[folio], this.orders[folio]);
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.meter?.charge(LOADS, this.orders[folio] === 0 ? 1 : 3);
     const isShared = this.isHugetlb[folio] === 1 ? this.slots.entries[folio] > 1 : this.sharedBit(folio);
     return canReuseUnshared(this.references, folio, {
       order: this.orders[folio],
@@ -149,14 +155,17 @@ class MmOwnerCounter implements Counter, RawCounts {
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.meter?.charge(LOADS, 1);
     return found >= this.mapcount(folio) ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.meter?.charge(LOADS, 1);
     return pinnedOf(this.references, folio, { order: this.orders[folio], mappingReferences: this.mapcount(folio) });
   }
 

@@ -10,6 +10,7 @@
  * its mappings is the reference count less what a walk finds (`askRmapForExtraReferences`).
  */
 import { type Level, entriesOfBatch } from "../kernel/index.ts";
+import { LOADS } from "./meter.ts";
 import type { Counter, CounterContext } from "./counter.ts";
 import { canReuseLastReference, pinnedOf } from "./reference-answers.ts";
 import { type Answer, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
@@ -77,11 +78,13 @@ class NoneCounter implements Counter {
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseLastReference(this.context.references, folio, this.references[folio]);
   }
 
   /** As many mappings as references: there can be no other. Fewer: there may be, or the rest is held otherwise. */
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references } = this.context;
     if (references === undefined) return UNKNOWN;
     return found >= this.references[folio] + references.references(folio) ? YES : NO;
@@ -92,6 +95,7 @@ class NoneCounter implements Counter {
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.references[folio] });
   }

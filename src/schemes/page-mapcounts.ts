@@ -85,16 +85,28 @@ export function chargeAllPages(meter: Meter | undefined, nrPages: number): void 
   meter?.chargeLines(0, nrPages, 1);
 }
 
-/** One atomic for each page of a batch, one for the reference count, `more` for words of the folio. */
+/** A batch as it is charged. */
+interface ChargedBatch {
+  readonly first: number;
+  readonly pageCount: number;
+  readonly level: Level;
+  readonly order: number;
+  readonly headPages: 1 | 2;
+}
+
+/**
+ * One atomic for each page of a batch, one for the reference count, `more` for words of the folio, which lie in its first
+ * `headPages` pages: the reference count in the first, all others in the second.
+ */
 export function chargePageBatch(
   meter: Meter,
-  { first, pageCount, level, order }: { first: number; pageCount: number; level: Level; order: number },
+  { first, pageCount, level, order, headPages }: ChargedBatch,
   more: number,
 ): void {
   const isEntire = level === LEVEL_PMD || level === LEVEL_PUD;
   meter.chargeReferences();
   meter.charge(ATOMICS, (isEntire ? 1 : pageCount) + more);
-  meter.chargeLines(isEntire ? 0 : first, isEntire ? 1 : pageCount, order === 0 ? 1 : 2);
+  meter.chargeLines(isEntire ? 0 : first, isEntire ? 1 : pageCount, order === 0 ? 1 : headPages);
 }
 
 /** What mapcounts in all pages say of folios at rest: nothing depends on the history. */

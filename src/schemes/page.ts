@@ -9,7 +9,7 @@
  */
 import { type FolioColumns, type Level, LEVEL_PMD, LEVEL_PUD, entriesOfBatch } from "../kernel/index.ts";
 import type { Counter, CounterContext, RawCounts, ReferenceView } from "./counter.ts";
-import { ATOMICS, type Meter } from "./meter.ts";
+import { ATOMICS, LOADS, type Meter } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
@@ -114,10 +114,12 @@ class PageCounter implements Counter, RawCounts {
   }
 
   mapped(folio: number): Answer {
+    this.meter?.charge(LOADS, 1);
     return this.mapcount(folio) > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
+    this.meter?.charge(LOADS, 1);
     return this.mapcount(folio);
   }
 
@@ -126,6 +128,7 @@ class PageCounter implements Counter, RawCounts {
   }
 
   pageMapcount(folio: number, pageIndex: number): number {
+    this.meter?.charge(LOADS, this.orders[folio] === 0 ? 1 : 2);
     return this.ptesOfPage[folio + pageIndex] + this.entireEntries[folio];
   }
 
@@ -138,18 +141,21 @@ class PageCounter implements Counter, RawCounts {
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.meter?.charge(LOADS, this.orders[folio] === 0 ? 1 : 2);
     if (this.orders[folio] === 0) return this.ptesOfPage[folio] > 1;
     if (this.isHugetlb[folio] === 1) return this.slots.entries[folio] > 1;
     return this.slots.maybeMappedShared(folio) === YES;
   }
 
   partial(folio: number): Answer {
+    this.meter?.charge(LOADS, 1);
     const pages = this.pagesWithPte[folio];
     if (this.entireEntries[folio] > 0 || pages === 0) return NO;
     return pages < 1 << this.orders[folio] ? YES : NO;
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.meter?.charge(LOADS, this.orders[folio] === 0 ? 1 : 3);
     const isShared = this.isHugetlb[folio] === 1 ? this.slots.entries[folio] > 1 : this.sharedBit(folio);
     return canReuseUnshared(this.references, folio, {
       order: this.orders[folio],
@@ -159,14 +165,17 @@ class PageCounter implements Counter, RawCounts {
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.meter?.charge(LOADS, 1);
     return found >= this.mapcount(folio) ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.meter?.charge(LOADS, 1);
     return pinnedOf(this.references, folio, { order: this.orders[folio], mappingReferences: this.mapcount(folio) });
   }
 

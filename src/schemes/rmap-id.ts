@@ -148,25 +148,29 @@ class RmapIdCounter implements Counter {
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio] > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.context.orders[folio] === 0 || this.entries[folio] === 0 ? this.entries[folio] : UNKNOWN_COUNT;
   }
 
   others(folio: number, mm: number): Answer {
     const entries = this.entries[folio];
     const order = this.context.orders[folio];
+    this.context.meter?.charge(LOADS, 1);
     if (entries <= 1) return NO;
     if (entries > 2 ** order) return YES;
     const { low, high } = this.subIdsOf(order).of(mm);
     // The sequence count is read before and after.
-    this.context.meter?.charge(LOADS, low.length + 3);
+    this.context.meter?.charge(LOADS, low.length + 2);
     for (let value = 0; value < low.length; value++) {
       if (!this.values.isMultiple(folio + value, low[value], high[value], entries, WHOLE_WORD)) return YES;
     }
@@ -179,14 +183,17 @@ class RmapIdCounter implements Counter {
 
   /** Without an address space to compare with, more than one entry may be anybody's. */
   isMaybeMappedShared(folio: number): boolean {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio] > 1;
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio] === 0 || this.context.orders[folio] === 0 ? NO : UNKNOWN;
   }
 
   canReuse(folio: number, mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseUnshared(this.context.references, folio, {
       order: this.context.orders[folio],
       mappings: this.entries[folio],
@@ -195,14 +202,17 @@ class RmapIdCounter implements Counter {
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return found >= this.entries[folio] ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.entries[folio] });
   }

@@ -92,6 +92,8 @@ export interface Scheme {
   readonly leafEntries: "whole-folio" | "any-part";
   /** Counts by looking into page tables: its counter needs `pageTables` in the context. */
   readonly looksIntoPageTables: boolean;
+  /** Beside a count it keeps the sum of the pages that entries map (`_total_mapped_pages`), which overflows before it. */
+  readonly sumsMappedPages?: true;
   readonly guarantees: Readonly<Record<Question, Guarantee>>;
   readonly rules: FigureRules;
   /** An empty state for the folios of a machine. */

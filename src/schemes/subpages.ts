@@ -10,6 +10,7 @@
  * What it cannot say: whether two mappings of different pages belong to one address space.
  */
 import { type Level, LEVEL_PMD, LEVEL_PUD } from "../kernel/index.ts";
+import { LOADS } from "./meter.ts";
 import type { Counter, CounterContext } from "./counter.ts";
 import { PageMapcounts, answerAtRestFromPages, chargeAllPages, chargePageBatch } from "./page-mapcounts.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
@@ -55,22 +56,29 @@ class SubpagesCounter implements Counter {
     const { meter, orders } = this.context;
     if (meter === undefined) return;
     const order = orders[batch.folio];
-    chargePageBatch(meter, { ...batch, order }, batch.isTurned && order > 0 ? 1 : 0);
+    const isTurned = batch.isTurned && order > 0;
+    chargePageBatch(meter, { ...batch, order, headPages: isTurned ? 2 : 1 }, isTurned ? 1 : 0);
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.statisticsPages(folio) > 0 ? YES : NO;
   }
 
+  /** folio_mapcount: a loop over the pages, unless the word says that none has a PTE. */
   mappings(folio: number): number {
-    const { counts } = this;
-    if (counts.pagesWithPte[folio] === 0) return counts.entireEntries[folio];
     const nrPages = 2 ** this.context.orders[folio];
-    chargeAllPages(this.context.meter, nrPages);
-    return counts.sumOfEntries(folio, nrPages);
+    this.chargeMappings(folio);
+    return this.counts.sumOfEntries(folio, nrPages);
+  }
+
+  private chargeMappings(folio: number): void {
+    if (this.counts.pagesWithPte[folio] === 0) this.context.meter?.charge(LOADS, 2);
+    else chargeAllPages(this.context.meter, 2 ** this.context.orders[folio]);
   }
 
   pageMapcount(folio: number, pageIndex: number): number {
+    this.context.meter?.charge(LOADS, this.context.orders[folio] === 0 ? 1 : 2);
     return this.counts.pageMapcount(folio, pageIndex);
   }
 
@@ -88,10 +96,12 @@ class SubpagesCounter implements Counter {
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.counts.isPartial(folio, 2 ** this.context.orders[folio]) ? YES : NO;
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseLastReference(this.context.references, folio, this.references[folio]);
   }
 
@@ -99,11 +109,15 @@ class SubpagesCounter implements Counter {
     return found >= this.mappings(folio) ? YES : NO;
   }
 
+  /** folio_mapcount, to be taken from the reference count. */
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
+    this.chargeMappings(folio);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.references[folio] });
   }

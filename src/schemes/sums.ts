@@ -148,15 +148,18 @@ export class SumsCounter implements Counter {
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio] > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio];
   }
 
   /** Exact where the folio is evenly mapped, the average elsewhere. */
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return averageOfMappedPages(this.mappedPages[folio], this.context.orders[folio]);
   }
 
@@ -173,10 +176,11 @@ export class SumsCounter implements Counter {
 
   others(folio: number, mm: number): Answer {
     const entries = this.entries[folio];
+    this.context.meter?.charge(LOADS, 1);
     if (entries <= 1) return NO;
     if (this.context.orders[folio] === 0) return YES;
     const { weights } = this;
-    this.context.meter?.charge(LOADS, 3);
+    this.context.meter?.charge(LOADS, 2);
     return this.mmSums.isMultiple(folio, weights.lowOfMm(mm), weights.highOfMm(mm), entries, this.masks) ? NO : YES;
   }
 
@@ -185,10 +189,12 @@ export class SumsCounter implements Counter {
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio] > 1;
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const pages = this.mappedPages[folio];
     const order = this.context.orders[folio];
     if (pages === 0 || order === 0) return NO;
@@ -197,6 +203,7 @@ export class SumsCounter implements Counter {
   }
 
   canReuse(folio: number, mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseUnshared(this.context.references, folio, {
       order: this.context.orders[folio],
       mappings: this.entries[folio],
@@ -205,14 +212,17 @@ export class SumsCounter implements Counter {
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return found >= this.entries[folio] ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.entries[folio] });
   }
@@ -236,6 +246,7 @@ export const sums: Scheme = {
   unit: "entries",
   leafEntries: "any-part",
   looksIntoPageTables: false,
+  sumsMappedPages: true,
   guarantees: {
     mapped: "exact",
     mappings: "exact",

@@ -15,7 +15,7 @@
  */
 import type { Level } from "../kernel/index.ts";
 import { entriesOfBatch } from "../kernel/index.ts";
-import type { Counter, CounterContext, PageTableView } from "./counter.ts";
+import type { Counter, CounterContext } from "./counter.ts";
 import { ATOMICS, LOADS } from "./meter.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import type { RmapFindings } from "./rmap-findings.ts";
@@ -29,14 +29,13 @@ const POSSIBLY_MORE = 2;
 
 class ThreeStateCounter implements Counter {
   private readonly context: CounterContext;
-  private readonly pageTables: PageTableView;
   private readonly state: Uint8Array;
   /** The mappings' part of the reference count, which the state does not tell. */
   private readonly references: Int32Array;
 
   constructor(context: CounterContext) {
     this.context = context;
-    this.pageTables = pageTablesOf(context, "three-state");
+    pageTablesOf(context, "three-state");
     this.state = new Uint8Array(context.frameCount);
     this.references = new Int32Array(context.frameCount);
   }
@@ -68,7 +67,7 @@ class ThreeStateCounter implements Counter {
   move(
     folio: number,
     _first: number,
-    _pageCount: number,
+    pageCount: number,
     _level: Level,
     _fromTable: number,
     fromVma: number,
@@ -77,7 +76,7 @@ class ThreeStateCounter implements Counter {
     _mm: number,
   ): void {
     if (this.state[folio] !== ONCE || fromVma === toVma) return;
-    if (this.pageTables.entriesOfVma(folio, fromVma) > 0) this.become(folio, POSSIBLY_MORE);
+    if (isMappedInVma(this.context, folio, fromVma, pageCount)) this.become(folio, POSSIBLY_MORE);
   }
 
   freed(folio: number): void {
@@ -101,52 +100,63 @@ class ThreeStateCounter implements Counter {
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     if (this.state[folio] === NOT_MAPPED) return NO;
     return this.state[folio] === ONCE ? YES : UNKNOWN;
   }
 
   mappings(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.state[folio] === POSSIBLY_MORE ? UNKNOWN_COUNT : this.state[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.context.meter?.charge(LOADS, 1);
     if (this.state[folio] === NOT_MAPPED) return 0;
     return this.state[folio] === ONCE && isOneEntryPerVma(this.context, folio) ? 1 : UNKNOWN_COUNT;
   }
 
   others(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.state[folio] === POSSIBLY_MORE ? UNKNOWN : NO;
   }
 
   otherVmas(folio: number, _vma: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.state[folio] === POSSIBLY_MORE ? UNKNOWN : NO;
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.context.meter?.charge(LOADS, 1);
     return this.state[folio] === POSSIBLY_MORE;
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.state[folio] === NOT_MAPPED || this.context.orders[folio] === 0 ? NO : UNKNOWN;
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseLastReference(this.context.references, folio, this.references[folio]);
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     if (this.state[folio] === POSSIBLY_MORE) return UNKNOWN;
     return found >= this.state[folio] ? YES : NO;
   }
 
   /** Known where the number of entries is: none, or one entry of a small folio. */
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     const isKnown =
       this.state[folio] === NOT_MAPPED || (this.state[folio] === ONCE && isOneEntryPerVma(this.context, folio));
     return isKnown ? extraReferencesOf(this.context.references, folio) : UNKNOWN_COUNT;
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.references[folio] });
   }

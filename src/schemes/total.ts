@@ -59,38 +59,47 @@ class TotalCounter implements Counter {
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.context.orders[folio] === 0 || this.entries[folio] === 0 ? this.entries[folio] : UNKNOWN_COUNT;
   }
 
   others(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return sharedOfTotal(this.entries[folio], this.context.orders[folio]);
   }
 
   otherVmas(folio: number, _vma: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return sharedOfTotal(this.entries[folio], this.context.orders[folio]);
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.context.meter?.charge(LOADS, 1);
     return this.entries[folio] > 1;
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return partialOfTotal(this.entries[folio], this.context.orders[folio]);
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseLastReference(this.context.references, folio, this.entries[folio]);
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return found >= this.entries[folio] ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.entries[folio] });
   }

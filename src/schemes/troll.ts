@@ -11,7 +11,7 @@
  * VMA: two VMAs of one address space look like two address spaces.
  */
 import type { Level } from "../kernel/index.ts";
-import type { Counter, CounterContext, PageTableView } from "./counter.ts";
+import type { Counter, CounterContext } from "./counter.ts";
 import { ATOMICS, LOADS } from "./meter.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import type { RmapFindings } from "./rmap-findings.ts";
@@ -26,12 +26,11 @@ const MANY = 3;
 
 class TrollCounter implements Counter {
   private readonly context: CounterContext;
-  private readonly pageTables: PageTableView;
   private readonly state: Uint8Array;
 
   constructor(context: CounterContext) {
     this.context = context;
-    this.pageTables = pageTablesOf(context, "troll");
+    pageTablesOf(context, "troll");
     this.state = new Uint8Array(context.frameCount);
   }
 
@@ -57,7 +56,7 @@ class TrollCounter implements Counter {
   move(
     folio: number,
     _first: number,
-    _pageCount: number,
+    pageCount: number,
     _level: Level,
     _fromTable: number,
     fromVma: number,
@@ -66,8 +65,8 @@ class TrollCounter implements Counter {
     _mm: number,
   ): void {
     if (this.state[folio] === MANY || fromVma === toVma) return;
-    if (this.pageTables.entriesOfVma(folio, fromVma) === 0) this.lose(folio);
-    if (this.pageTables.entriesOfVma(folio, toVma) === 0) this.gain(folio);
+    if (!isMappedInVma(this.context, folio, fromVma, pageCount)) this.lose(folio);
+    if (!isMappedInVma(this.context, folio, toVma, pageCount)) this.gain(folio);
   }
 
   freed(folio: number): void {
@@ -102,52 +101,63 @@ class TrollCounter implements Counter {
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     if (this.state[folio] === MANY) return UNKNOWN;
     return this.state[folio] === ZERO ? NO : YES;
   }
 
   mappings(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.state[folio] === MANY ? UNKNOWN_COUNT : this.state[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.context.meter?.charge(LOADS, 1);
     const state = this.state[folio];
     if (state === ZERO) return 0;
     return state < MANY && isOneEntryPerVma(this.context, folio) ? state : UNKNOWN_COUNT;
   }
 
   others(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return sharedOfTroll(this.state[folio]);
   }
 
   otherVmas(folio: number, _vma: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return sharedOfTroll(this.state[folio]);
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.context.meter?.charge(LOADS, 1);
     return this.state[folio] > ONE;
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.state[folio] === ZERO || this.context.orders[folio] === 0 ? NO : UNKNOWN;
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseLastReference(this.context.references, folio, this.state[folio]);
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     if (this.state[folio] === MANY) return UNKNOWN;
     return found >= this.state[folio] ? YES : NO;
   }
 
   /** Exact at Many too: how many references the state holds is known, whatever it counts. */
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.context.references, folio);
   }
 
   /** With at most three references by mapping, oh_yes_page_is_most_definitely_dma_pinned (John Hubbard's wish). */
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.state[folio] });
   }

@@ -15,7 +15,10 @@ export function pageTablesOf(context: CounterContext, id: string): PageTableView
   return context.pageTables;
 }
 
-/** True if this VMA maps any part of the folio besides the batch of `pageCount` pages in flight. */
+/**
+ * True if this VMA maps any part of the folio besides the batch of `pageCount` pages in flight. Where a batch goes from one
+ * VMA to another, both are asked.
+ */
 export function isMappedInVma(context: CounterContext, folio: number, vma: number, pageCount: number): boolean {
   const { pageTables, meter, orders } = context;
   const nrPages = 2 ** orders[folio];

@@ -12,7 +12,7 @@
  */
 import { type FolioColumns, HPAGE_PMD_ORDER, type Level } from "../kernel/index.ts";
 import type { Counter, CounterContext, PageTableView } from "./counter.ts";
-import { ATOMICS, ENTRIES_EXAMINED, TABLES_VISITED } from "./meter.ts";
+import { ATOMICS, ENTRIES_EXAMINED, LOADS, TABLES_VISITED } from "./meter.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
 import { isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
@@ -49,7 +49,7 @@ class VmaTableCounter implements Counter {
   move(
     folio: number,
     _first: number,
-    _pageCount: number,
+    pageCount: number,
     _level: Level,
     fromTable: number,
     fromVma: number,
@@ -58,6 +58,8 @@ class VmaTableCounter implements Counter {
     _mm: number,
   ): void {
     if (fromTable === toTable && fromVma === toVma) return;
+    this.chargeLook(folio, pageCount);
+    this.chargeLook(folio, pageCount);
     if (this.pageTables.entriesOfTable(folio, fromVma, fromTable) === 0) this.change(folio, -1);
     if (this.pageTables.entriesOfTable(folio, toVma, toTable) === 0) this.change(folio, 1);
   }
@@ -78,48 +80,59 @@ class VmaTableCounter implements Counter {
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.pairs[folio] > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.pairs[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.pairs[folio] === 0 || isOneEntryPerVma(this.context, folio) ? this.pairs[folio] : UNKNOWN_COUNT;
   }
 
   others(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return sharedOfPairs(this.pairs[folio], this.context.orders[folio]);
   }
 
   /** One VMA may have a KSM page in any number of tables. */
   otherVmas(folio: number, _vma: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     if (this.pairs[folio] > 1 && this.context.isKsm?.(folio) === true) return UNKNOWN;
     return sharedOfPairs(this.pairs[folio], this.context.orders[folio]);
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.context.meter?.charge(LOADS, 1);
     return this.pairs[folio] > 1;
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.pairs[folio] === 0 || this.context.orders[folio] === 0 ? NO : UNKNOWN;
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseLastReference(this.context.references, folio, this.pairs[folio]);
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return found >= this.pairs[folio] ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.pairs[folio] });
   }

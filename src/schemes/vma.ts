@@ -13,20 +13,19 @@
  * folio makes it shared. And it knows nothing of entries: no page's mapcount, no partial mapping.
  */
 import type { FolioColumns, Level } from "../kernel/index.ts";
-import type { Counter, CounterContext, PageTableView } from "./counter.ts";
-import { ATOMICS } from "./meter.ts";
+import type { Counter, CounterContext } from "./counter.ts";
+import { ATOMICS, LOADS } from "./meter.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
 import { isMappedInVma, isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
 
 class VmaCounter implements Counter {
   private readonly context: CounterContext;
-  private readonly pageTables: PageTableView;
   private readonly vmas: Int32Array;
 
   constructor(context: CounterContext) {
     this.context = context;
-    this.pageTables = pageTablesOf(context, "vma");
+    pageTablesOf(context, "vma");
     this.vmas = new Int32Array(context.frameCount);
   }
 
@@ -49,7 +48,7 @@ class VmaCounter implements Counter {
   move(
     folio: number,
     _first: number,
-    _pageCount: number,
+    pageCount: number,
     _level: Level,
     _fromTable: number,
     fromVma: number,
@@ -58,8 +57,8 @@ class VmaCounter implements Counter {
     _mm: number,
   ): void {
     if (fromVma === toVma) return;
-    if (this.pageTables.entriesOfVma(folio, fromVma) === 0) this.change(folio, -1);
-    if (this.pageTables.entriesOfVma(folio, toVma) === 0) this.change(folio, 1);
+    if (!isMappedInVma(this.context, folio, fromVma, pageCount)) this.change(folio, -1);
+    if (!isMappedInVma(this.context, folio, toVma, pageCount)) this.change(folio, 1);
   }
 
   private change(folio: number, vmas: number): void {
@@ -70,46 +69,57 @@ class VmaCounter implements Counter {
   }
 
   mapped(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.vmas[folio] > 0 ? YES : NO;
   }
 
   mappings(folio: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.vmas[folio];
   }
 
   pageMapcount(folio: number, _pageIndex: number): number {
+    this.context.meter?.charge(LOADS, 1);
     return this.vmas[folio] === 0 || isOneEntryPerVma(this.context, folio) ? this.vmas[folio] : UNKNOWN_COUNT;
   }
 
   others(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.vmas[folio] > 1 ? YES : NO;
   }
 
   otherVmas(folio: number, _vma: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.vmas[folio] > 1 ? YES : NO;
   }
 
   isMaybeMappedShared(folio: number): boolean {
+    this.context.meter?.charge(LOADS, 1);
     return this.vmas[folio] > 1;
   }
 
   partial(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return this.vmas[folio] === 0 || this.context.orders[folio] === 0 ? NO : UNKNOWN;
   }
 
   canReuse(folio: number, _mm: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return canReuseLastReference(this.context.references, folio, this.vmas[folio]);
   }
 
   stopWalk(folio: number, found: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     return found >= this.vmas[folio] ? YES : NO;
   }
 
   extraReferences(folio: number): number {
+    this.context.meter?.charge(LOADS, 2);
     return extraReferencesOf(this.context.references, folio);
   }
 
   pinned(folio: number): Answer {
+    this.context.meter?.charge(LOADS, 1);
     const { references, orders } = this.context;
     return pinnedOf(references, folio, { order: orders[folio], mappingReferences: this.vmas[folio] });
   }

@@ -7,7 +7,6 @@ import { captureSmallMachine } from "../../test/figures/fake-capture.ts";
 import { WordFiles } from "../../test/figures/fake-proc.ts";
 import { machineOf, machineRecipes, mapPages } from "../../test/figures/machine-recipes.ts";
 import {
-
   type SmallMachine,
   type SmallProcess,
   type SmallVma,
@@ -54,7 +53,8 @@ function linesOf(machine: EntryMachine): string[] {
       return true;
     });
     const kind = machine.kindOf(folio);
-    const name = kind === HUGETLB_ANON || kind === HUGETLB_FILE ? "hugetlb" : KIND_NAMES[kind as keyof typeof KIND_NAMES];
+    const name =
+      kind === HUGETLB_ANON || kind === HUGETLB_FILE ? "hugetlb" : KIND_NAMES[kind as keyof typeof KIND_NAMES];
     return `${name} ${machine.orderOf(folio)}: ${entries} entries, ${pmds} PMDs, ${mms.size} mms, ${counts.join()}`;
   });
   return lines.sort();
@@ -88,7 +88,9 @@ function nothing(small: SmallMachine): string {
   return `fork ${pid}; exit ${pid}.1`;
 }
 
-const livingMachines = machineRecipes.map(buildMachine).filter(({ processes }) => processes.some(({ ended }) => !ended));
+const livingMachines = machineRecipes
+  .map(buildMachine)
+  .filter(({ processes }) => processes.some(({ ended }) => !ended));
 
 function withoutProcess(small: SmallMachine, gone: number): SmallMachine {
   const processes = small.processes.map((process, index) => (index === gone ? { ...process, ended: true } : process));
@@ -151,9 +153,13 @@ describe("the machine of a capture", () => {
         fc.pre(vmas.some(({ shared }) => !shared));
         const capture = await captureSmallMachine(small, files, PLAIN);
         const all = `${(vmas[0].startPage * 4096).toString(16)}-${((vmas.at(-1)?.endPage ?? 0) * 4096).toString(16)}`;
-        const { history, machine } = await createCaptureHistory(capture, parseWhatIf([`write ${100 + writer} ${all}`]), {
-          schemes: [],
-        });
+        const { history, machine } = await createCaptureHistory(
+          capture,
+          parseWhatIf([`write ${100 + writer} ${all}`]),
+          {
+            schemes: [],
+          },
+        );
         const before = entriesByMm(machine);
         history.next();
         const after = entriesByMm(machine);
@@ -179,7 +185,7 @@ describe("the machine of a capture", () => {
 /** Entries of every address space, by frame and place. */
 function entriesByMm(machine: EntryMachine): Map<number, string[]> {
   const found = new Map<number, string[]>();
-  for (let mm = 0; mm < machine.mmCount; mm++) {
+  for (const mm of machine.mmIds()) {
     const lines = machine.vmasOf(mm).flatMap((vma) => {
       const { startPage, endPage } = machine.vmaOf(vma);
       return [...machine.runsIn(vma, startPage, endPage - startPage)].flatMap(({ page, frame, pages, step, level }) =>
@@ -241,8 +247,12 @@ describe("what if", () => {
     const [first] = plain.processes;
     const thread = { ...first, pid: 150, state: "shares-mm" } as const;
     const capture: Capture = { ...plain, processes: [...plain.processes, thread] };
-    expect(linesOf(await machineOfCapture(capture, "exit 150"))).toEqual(linesOf(await machineOfCapture(plain, "fork 101; exit 101.1")));
-    expect(linesOf(await machineOfCapture(capture, "exit 100; exit 150"))).toEqual(linesOf(await machineOfCapture(plain, "exit 100")));
+    expect(linesOf(await machineOfCapture(capture, "exit 150"))).toEqual(
+      linesOf(await machineOfCapture(plain, "fork 101; exit 101.1")),
+    );
+    expect(linesOf(await machineOfCapture(capture, "exit 100; exit 150"))).toEqual(
+      linesOf(await machineOfCapture(plain, "exit 100")),
+    );
   });
 
   test("a mapping is unmapped by its name", async () => {
@@ -274,7 +284,13 @@ describe("what if", () => {
     const plain = await captureSmallMachine(twoProcesses(), files, PLAIN);
     const vmas = plain.vmas.map((vma) => ({ ...vma, shared: true, name: "/dev/shm/x" }));
     await expect(openWhatIf({ ...plain, vmas }, ["write 100 /dev/shm/x"], [])).rejects.toThrow(/copies nothing/);
-    const refused = { ...plain.processes[0], pid: 7, mm: -1, state: "refused", refusal: procRefusal("EACCES", "x") } as const;
+    const refused = {
+      ...plain.processes[0],
+      pid: 7,
+      mm: -1,
+      state: "refused",
+      refusal: procRefusal("EACCES", "x"),
+    } as const;
     const withRefused = { ...plain, processes: [...plain.processes, refused] };
     await expect(openWhatIf(withRefused, ["exit 7"], [])).rejects.toThrow(/could not be read/);
   });
@@ -287,4 +303,3 @@ describe("what if", () => {
     await expect(openWhatIf(capture, [cut], [])).rejects.toThrow(/cuts a hugetlb page/);
   });
 });
-

@@ -7,7 +7,7 @@
  * that nobody maps: large folios first, so that each is aligned. What is left out is counted: pages that no scheme counts
  * (zero pages, device memory), and hugetlb pages of sizes that no single entry maps.
  */
-import type { Capture, CapturedProcess, PresentRuns } from "../capture/index.ts";
+import type { Capture, CapturedProcess } from "../capture/index.ts";
 import {
   FRAME_KIND_MASK,
   FRAME_LARGE,
@@ -29,6 +29,7 @@ import { ANON, FILE, FREE, type FrameKind, HUGETLB_ANON, HUGETLB_FILE, KSM, SHME
 import { EntryMachine } from "../scenario/index.ts";
 import type { Scheme } from "../schemes/index.ts";
 import { BadWhatIf } from "./capture-what-if-steps.ts";
+import { type SortedRuns, sortByVma } from "./captured-runs.ts";
 
 /** Page-table entries of a machine that can be studied: each is told to every scheme. */
 const ENTRIES_MAX = 2 ** 24;
@@ -66,7 +67,7 @@ export async function buildCapturedMachine(
   capture: Capture,
   options: CapturedMachineOptions,
 ): Promise<CapturedMachine> {
-  const runs = sortByVma(joinRuns(await capture.presentRuns()), capture.vmas.length);
+  const runs = sortByVma(await capture.presentRuns(), capture.vmas.length);
   const survey = surveyRuns(capture, runs);
   if (survey.entries > ENTRIES_MAX) {
     throw new BadWhatIf(
@@ -89,8 +90,6 @@ export async function buildCapturedMachine(
     mmOfRow.set(process.mm, mm);
     mmOfPid.set(process.pid, mm);
   }
-  machine.takeTouched();
-  machine.takeUnmapped();
   return {
     machine,
     mmOfPid,
@@ -125,62 +124,6 @@ export function replayOrder(processes: readonly CapturedProcess[]): CapturedProc
     ordered.push(...line.reverse());
   }
   return ordered;
-}
-
-/** All readers' columns in one. */
-function joinRuns(parts: readonly PresentRuns[]): PresentRuns {
-  const count = parts.reduce((sum, part) => sum + part.count, 0);
-  const all: PresentRuns = {
-    count,
-    vma: new Int32Array(count),
-    page: new Float64Array(count),
-    frame: new Float64Array(count),
-    pages: new Int32Array(count),
-    step: new Int8Array(count),
-    level: new Uint8Array(count),
-  };
-  let at = 0;
-  for (const part of parts) {
-    all.vma.set(part.vma.subarray(0, part.count), at);
-    all.page.set(part.page.subarray(0, part.count), at);
-    all.frame.set(part.frame.subarray(0, part.count), at);
-    all.pages.set(part.pages.subarray(0, part.count), at);
-    all.step.set(part.step.subarray(0, part.count), at);
-    all.level.set(part.level.subarray(0, part.count), at);
-    at += part.count;
-  }
-  return all;
-}
-
-/** Runs, and which rows each VMA has, in the order of pages. */
-interface SortedRuns {
-  readonly runs: PresentRuns;
-  readonly rows: Int32Array;
-  /** rows[firstOf[vma]] to rows[firstOf[vma + 1] - 1]. */
-  readonly firstOf: Int32Array;
-}
-
-function sortByVma(runs: PresentRuns, vmaCount: number): SortedRuns {
-  const firstOf = new Int32Array(vmaCount + 1);
-  for (let row = 0; row < runs.count; row++) firstOf[runs.vma[row] + 1]++;
-  for (let vma = 0; vma < vmaCount; vma++) firstOf[vma + 1] += firstOf[vma];
-  const next = firstOf.slice();
-  const rows = new Int32Array(runs.count);
-  for (let row = 0; row < runs.count; row++) rows[next[runs.vma[row]]++] = row;
-  for (let vma = 0; vma < vmaCount; vma++) sortPages(runs, rows.subarray(firstOf[vma], firstOf[vma + 1]));
-  return { runs, rows, firstOf };
-}
-
-/** Sorts the rows of a VMA by page, which they mostly are already. Throws BadWhatIf if two map one page. */
-function sortPages({ page, pages }: PresentRuns, rows: Int32Array): void {
-  const follows = (at: number): boolean => page[rows[at - 1]] + pages[rows[at - 1]] <= page[rows[at]];
-  const areSorted = (): boolean => {
-    for (let at = 1; at < rows.length; at++) if (!follows(at)) return false;
-    return true;
-  };
-  if (areSorted()) return;
-  rows.sort((a, b) => page[a] - page[b]);
-  if (!areSorted()) throw new BadWhatIf("The capture is damaged: one of its mappings has two entries for one page.");
 }
 
 interface RunSurvey {
@@ -247,11 +190,13 @@ class FramePlaces {
       this.count = Math.ceil(this.count / size) * size;
     }
     const { kind, mapcount, blockMapped } = frames;
+    // Their mapcount is the kernel's, which may say 0 of a frame that an entry was read for.
+    const corrected = new Set(frames.corrected);
     for (let block = 0; block < blockMapped.length; block++) {
       if (blockMapped[block] === 0) continue;
       const end = Math.min(frames.frameCount, (block + 1) * HPAGE_PMD_NR);
       for (let pfn = block * HPAGE_PMD_NR; pfn < end; pfn++) {
-        const isSmall = (kind[pfn] & FRAME_LARGE) === 0 && mapcount[pfn] > 0;
+        const isSmall = (kind[pfn] & FRAME_LARGE) === 0 && (mapcount[pfn] > 0 || corrected.has(pfn));
         if (isSmall && isCounted(kind[pfn] & FRAME_KIND_MASK)) this.places[pfn] = ++this.count;
       }
     }
@@ -356,8 +301,9 @@ class Builder {
   private addSmall({ pfn, vma, page, left, isShared }: Piece, frame: number, step: number): number {
     const { places, machine, capture } = this;
     const { kind } = capture.frames;
+    const most = step === 0 ? 1 : left;
     let pages = 1;
-    while (step !== 0 && pages < left) {
+    while (pages < most) {
       const next = pfn + step * pages;
       if (places.placeOf(next) !== frame + step * pages || (kind[next] & FRAME_LARGE) !== 0) break;
       pages++;

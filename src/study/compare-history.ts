@@ -5,7 +5,7 @@
  * step the folios that it touched are looked at: all of them for what is mapped and hidden, a sample for questions and for
  * decisions at rest. Invariant: what the study asks changes no count that it reports but the costs of the answers.
  */
-import { surveyDecisions } from "../decisions/index.ts";
+import { DECISION_RULES, type DecisionRule, surveyDecisions } from "../decisions/index.ts";
 import type { CostProfile } from "../schemes/index.ts";
 import type { HistoryStep, StudiedHistory, StudiedMachine } from "../scenario/index.ts";
 import { type Random, seededRandom } from "../workloads/index.ts";
@@ -18,6 +18,7 @@ import { OperationTally } from "./operation-tally.ts";
 import { DEFAULT_BOUNDS, type SampleBounds, Sampler } from "./question-sample.ts";
 import { type BrokenGuarantee, QuestionTally } from "./question-tally.ts";
 import { FolioTruth } from "./question-truth.ts";
+import { ScanTally } from "./scan-tally.ts";
 import { verdictsOf } from "./verdict.ts";
 
 /** What is known of a history before it runs. */
@@ -30,6 +31,8 @@ export interface StudyOptions {
   /** Id of the scheme that costs are compared with: one of the machine's. */
   readonly against: string;
   readonly costs: CostProfile;
+  /** By which the history decides; today's if not given. */
+  readonly rules?: readonly DecisionRule[];
   /** Schemes that cannot count this history. */
   readonly excluded?: Comparison["excluded"];
   readonly bounds?: SampleBounds;
@@ -68,7 +71,7 @@ export function* comparingHistory(
 }
 
 /** The state before the first step is there once: so many times the folios of a step are looked at. */
-const START_FACTOR = 64;
+const START_FACTOR = 32;
 
 /** A study under way. */
 export class Study {
@@ -83,6 +86,7 @@ export class Study {
   private readonly against: number;
   private readonly sampler: Sampler;
   private readonly hidden: HiddenMemoryTally;
+  private readonly scans: ScanTally;
   private readonly state = new MappedState();
   private readonly truth = new FolioTruth();
   private readonly picks: Int32Array;
@@ -101,10 +105,11 @@ export class Study {
     const random: Random = seededRandom(options.workload.seed);
     this.sampler = new Sampler(random);
     this.questions = new QuestionTally(machine.studied, this.sampler, this.bounds);
-    this.decisions = new DecisionTally(machine.studied.length);
+    this.decisions = new DecisionTally(machine.studied.length, options.rules ?? DECISION_RULES);
     this.against = machine.studied.findIndex(({ scheme }) => scheme.id === options.against);
     this.operations = new OperationTally(machine, { profile: options.costs, against: this.against });
     this.hidden = new HiddenMemoryTally(machine);
+    this.scans = new ScanTally(machine, this.operations, this.sampler, this.bounds.scannedPerStep);
     this.picks = new Int32Array(START_FACTOR * Math.max(this.bounds.foliosPerStep, this.bounds.surveyedPerStep));
     machine.listenToDecisions((record) => {
       this.decisions.hear(record);
@@ -141,7 +146,8 @@ export class Study {
     this.foliosTouched += touched.length;
     for (const head of touched) {
       state.mapped(head, machine.orderOf(head));
-      if (!hidden.concerns(head)) continue;
+      // A candidate for a witness asks no questions, and then nobody reads what was hidden in it either.
+      if (bounds.foliosPerStep === 0 || !hidden.concerns(head)) continue;
       truth.read(machine, head);
       hidden.look(truth, this.steps);
     }
@@ -159,6 +165,7 @@ export class Study {
       surveyDecisions(machine, folios, this.decisions.hear);
     }
     this.foliosSurveyed += surveyed;
+    this.scans.scan(touched, truth, line);
   }
 
   /** The comparison of what was seen so far; its findings have no witnesses yet. */
@@ -166,6 +173,7 @@ export class Study {
     const { machine, options, state } = this;
     machine.listenToDecisions(undefined);
     const found: Omit<Comparison, "verdicts"> = {
+      notes: [],
       schema: "foliometer-comparison",
       version: COMPARISON_VERSION,
       workload: {

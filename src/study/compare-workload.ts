@@ -5,6 +5,7 @@
  * small that nothing can be left out of it. Witnesses exist where the history is a scenario. Same workload, values, seed
  * and prices: same result.
  */
+import { rulesOf } from "../decisions/index.ts";
 import type { CowRule } from "../memory/index.ts";
 import {
   EntryMachine,
@@ -36,6 +37,7 @@ import type { Comparison } from "./comparison.ts";
 import type { SampleBounds } from "./question-sample.ts";
 import { type TurnOptions, runInTurns } from "./study-turns.ts";
 import { findingsOf, verdictOf, witnessKey } from "./verdict.ts";
+import type { SchemeFinding } from "./verdict-findings.ts";
 import { type WitnessBounds, type WitnessSource, searchingWitness } from "./witness-search.ts";
 
 /** How a comparison is made. */
@@ -167,13 +169,14 @@ function schemesOf({ schemes, against }: CompareOptions): readonly Scheme[] {
 }
 
 function studyOptions(facts: WorkloadFacts, options: CompareOptions): StudyOptions {
-  const { config = "page", decidedBy, against, costs, bounds } = options;
+  const { config = "page", cowRule = "large-reuse", decidedBy, against, costs, bounds } = options;
   const kernel = decidedBy ?? SCHEMES.find(({ kernelConfig }) => kernelConfig === config);
   return {
     workload: facts,
     kernel: kernel?.id ?? "",
     against: against.id,
     costs,
+    rules: rulesOf(cowRule),
     ...(bounds === undefined ? {} : { bounds }),
   };
 }
@@ -217,10 +220,21 @@ function* witnessing(
 ): Generator<StudyProgress, Comparison> {
   const schemes = schemesOf(options);
   const scenarios = new Map<string, string>();
+  const byKind = new Map<string, string[]>();
   for (const finding of findingsOf(comparison, broken)) {
     const pair = { scheme: schemes[finding.row], against: options.against };
-    scenarios.set(witnessKey(finding.row, finding.text), yield* searchingWitness(finding, pair, source, bounds));
+    const kind = nameOfKind(finding);
+    const earlier = byKind.get(kind) ?? [];
+    const scenario = yield* searchingWitness(finding, pair, { ...source, earlier }, bounds);
+    scenarios.set(witnessKey(finding.row, finding.text), scenario);
+    if (scenario !== "" && !earlier.includes(scenario)) byKind.set(kind, [...earlier, scenario]);
   }
   const verdicts = schemes.map((_, row) => verdictOf(comparison, row, { broken, scenarios }));
   return { ...comparison, verdicts };
+}
+
+/** Findings of one name may have one witness. */
+function nameOfKind({ kind }: SchemeFinding): string {
+  if (kind.by === "decision") return `decision ${kind.decision}`;
+  return kind.by === "answer" ? `answer ${kind.question}` : `operation ${kind.operation}`;
 }

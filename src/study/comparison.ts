@@ -30,6 +30,8 @@ export interface Comparison {
   /** Partially mapped folios that a scheme did not see: how much, how long. One a scheme. */
   readonly hiddenMemory: readonly HiddenMemory[];
   readonly verdicts: readonly Verdict[];
+  /** What a reader must know of this history: sentences. */
+  readonly notes: readonly string[];
 }
 
 export interface ComparedWorkload {
@@ -58,6 +60,7 @@ export interface StudySample {
   /** The bounds. */
   readonly foliosPerStep: number;
   readonly surveyedPerStep: number;
+  readonly scannedPerStep: number;
   readonly pagesPerFolio: number;
   /** Address spaces and VMAs that ask about one folio. */
   readonly askersPerFolio: number;

@@ -2,11 +2,11 @@
  * Counts decisions: how often a scheme decides otherwise than the truth would, in which direction, and what follows.
  *
  * Heard are those that operations make (met) and those asked of folios at rest (surveyed). A scheme that cannot say has
- * the reverse map walked and then decides as the truth: a walk, no flip. Rows appear in the order in which decisions were
- * first heard. Invariant: `asked` of a row is the number of records heard, for all schemes alike.
+ * the reverse map walked and then decides as the truth: a walk, no flip. There is a row for every rule, also for those that
+ * nobody asked. Invariant: `asked` of a row is the number of records heard, for all schemes alike.
  */
 import { type Consequence, type DecisionRecord, type DecisionRule, isUnsafe } from "../decisions/index.ts";
-import { NO, UNKNOWN, YES } from "../schemes/index.ts";
+import { type NO, UNKNOWN, YES } from "../schemes/index.ts";
 import type { DecisionRow, FlippedDecisions } from "./comparison.ts";
 
 /** What has been heard of one direction of one rule under one scheme. */
@@ -27,17 +27,19 @@ interface Heard {
 
 export class DecisionTally {
   private readonly schemeCount: number;
-  private readonly heard = new Map<DecisionRule, Heard>();
+  /** By the rule's id. */
+  private readonly heard = new Map<string, Heard>();
   /** Counted for the first time since the last step: the line of a step is known when it is done. */
   private readonly fresh: Flips[] = [];
 
-  constructor(schemeCount: number) {
+  constructor(schemeCount: number, rules: readonly DecisionRule[]) {
     this.schemeCount = schemeCount;
+    for (const rule of rules) this.begin(rule);
   }
 
   /** A DecisionListener: nothing of the record is kept. */
   readonly hear = (record: DecisionRecord): void => {
-    const heard = this.heard.get(record.rule) ?? this.begin(record.rule);
+    const heard = this.heard.get(record.rule.id) ?? this.begin(record.rule);
     heard.asked++;
     if (record.truth === YES) heard.truthYes++;
     const { decisions, truth } = record;
@@ -71,18 +73,16 @@ export class DecisionTally {
       wrongNo: none(),
       walks: new Float64Array(this.schemeCount),
     };
-    this.heard.set(rule, heard);
+    this.heard.set(rule.id, heard);
     return heard;
   }
 
   /** Whether any heard decision of this rule came out unsafe under the scheme. */
   hasUnsafe(ruleId: string, row: number): boolean {
-    for (const { rule, wrongYes, wrongNo } of this.heard.values()) {
-      if (rule.id !== ruleId) continue;
-      if (isUnsafe(rule.wrongYes) && wrongYes[row].count > 0) return true;
-      if (isUnsafe(rule.wrongNo) && wrongNo[row].count > 0) return true;
-    }
-    return false;
+    const heard = this.heard.get(ruleId);
+    if (heard === undefined) return false;
+    const { rule, wrongYes, wrongNo } = heard;
+    return (isUnsafe(rule.wrongYes) && wrongYes[row].count > 0) || (isUnsafe(rule.wrongNo) && wrongNo[row].count > 0);
   }
 
   rows(): DecisionRow[] {

@@ -2,6 +2,7 @@
  * The door of the study: captures and histories under many schemes, and the verdict.
  */
 export * from "./capture-report.ts";
+export { type CounterLimit, type MappingForm, counterLimits, leafEntriesThatFit } from "./counter-limits.ts";
 export { type CaptureHistory, createCaptureHistory } from "./capture-history.ts";
 export { type WhatIf, openWhatIf } from "./capture-what-if.ts";
 export { BadWhatIf, type WhatIfStep, parseWhatIf } from "./capture-what-if-steps.ts";

@@ -10,8 +10,9 @@ import type { Scheme } from "../schemes/index.ts";
 const SMALL_FOLIO_BITS = 32;
 
 export class MappedState {
-  /** Orders of the folios mapped now, by head. */
-  private readonly orders = new Map<number, number>();
+  /** By frame: the order plus one of the folio mapped now whose head it is; 0 for all others. */
+  private orderPlusOne = new Uint8Array(2 ** 16);
+  private folios = 0;
   private pages = 0;
   private small = 0;
   private peak = { pages: 0, smallFolios: 0, largeFolios: 0 };
@@ -22,27 +23,36 @@ export class MappedState {
   }
 
   mapped(head: number, order: number): void {
-    const before = this.orders.get(head);
+    if (head >= this.orderPlusOne.length) this.grow(head);
+    const before = this.orderPlusOne[head] - 1;
     if (before === order) return;
-    if (before !== undefined) this.unmapped(head);
-    this.orders.set(head, order);
+    if (before >= 0) this.unmapped(head);
+    this.orderPlusOne[head] = order + 1;
+    this.folios++;
     this.pages += 2 ** order;
     if (order === 0) this.small++;
   }
 
   unmapped(head: number): void {
-    const order = this.orders.get(head);
-    if (order === undefined) return;
-    this.orders.delete(head);
+    const order = (head < this.orderPlusOne.length ? this.orderPlusOne[head] : 0) - 1;
+    if (order < 0) return;
+    this.orderPlusOne[head] = 0;
+    this.folios--;
     this.pages -= 2 ** order;
     if (order === 0) this.small--;
   }
 
+  private grow(head: number): void {
+    const larger = new Uint8Array(2 ** Math.ceil(Math.log2(head + 1)));
+    larger.set(this.orderPlusOne);
+    this.orderPlusOne = larger;
+  }
+
   /** Call after all folios of a step were told. */
   endStep(): void {
-    this.foliosMax = Math.max(this.foliosMax, this.orders.size);
+    this.foliosMax = Math.max(this.foliosMax, this.folios);
     if (this.pages <= this.peak.pages) return;
-    this.peak = { pages: this.pages, smallFolios: this.small, largeFolios: this.orders.size - this.small };
+    this.peak = { pages: this.pages, smallFolios: this.small, largeFolios: this.folios - this.small };
   }
 
   /** Bytes of a scheme's state at the peak. */

@@ -8,11 +8,11 @@
 import type { CostProfile } from "../schemes/index.ts";
 import type { OperationRow } from "./comparison.ts";
 import { ratioOfTimes, timeOf } from "./cost-model.ts";
-import type { Counts, OperationCounts } from "./operation-tally.ts";
+import type { Counts, CountedOperation } from "./operation-tally.ts";
 
 /** One row an operation. `against`: position of the scheme that ratios compare with. */
 export function priceOperations(
-  operations: readonly OperationCounts[],
+  operations: readonly CountedOperation[],
   { profile, against }: { readonly profile: CostProfile; readonly against: number },
 ): OperationRow[] {
   return operations.map(({ operation, count, entries, byScheme }) => {
@@ -41,7 +41,8 @@ export function priceOperations(
   });
 }
 
-/** With one fault for each time that the kernel was entered, at least. */
+/** With one fault for each time that the kernel was entered, at least; a scan enters it once for very many items. */
 function entering({ counting, work }: Counts, count: number): Counts {
+  if (work["page-scanned"] > 0) return { counting, work };
   return { counting, work: { ...work, fault: Math.max(work.fault, count) } };
 }

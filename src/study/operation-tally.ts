@@ -16,6 +16,7 @@ import { namedCosts } from "./question-tally.ts";
 const COSTS = COST_NAMES.length;
 const WORKS = WORK_NAMES.length;
 const FAULT = WORK_NAMES.indexOf("fault");
+const PAGE_SCANNED = WORK_NAMES.indexOf("page-scanned");
 /** Work that a copied page makes. */
 const OF_A_COPY: readonly WorkName[] = ["page-copied", "page-allocated"];
 
@@ -26,7 +27,7 @@ export interface Counts {
 }
 
 /** The counts of one operation. */
-export interface OperationCounts {
+export interface CountedOperation {
   readonly operation: string;
   readonly count: number;
   /** Page-table entries copied, set or cleared. */
@@ -112,8 +113,8 @@ export class OperationTally {
     }
   }
 
-  /** Call right after a step, before anything is asked. */
-  end(step: HistoryStep): void {
+  /** Call right after a step, before anything is asked. `scanned`: items of a scan, which are no step: many more are looked at each time that the kernel is entered. */
+  end(step: HistoryStep, scanned = 0): void {
     const { studied, work } = this.machine;
     const rows = studied.length;
     let sums = this.operations.get(step.operation);
@@ -124,9 +125,9 @@ export class OperationTally {
       sums = { count: 0, work: new Float64Array(WORKS), costs, copies, worst };
       this.operations.set(step.operation, sums);
     }
-    sums.count++;
+    sums.count += scanned === 0 ? 1 : scanned;
     for (let name = 0; name < WORKS; name++) {
-      this.work[name] = work[WORK_NAMES[name]] - this.workBefore[name];
+      this.work[name] = work[WORK_NAMES[name]] - this.workBefore[name] + (name === PAGE_SCANNED ? scanned : 0);
       sums.work[name] += this.work[name];
     }
     for (let row = 0; row < rows; row++) {
@@ -143,7 +144,7 @@ export class OperationTally {
 
   private findWorst({ worst }: Sums, step: HistoryStep): void {
     const { against, costs, copies, work, workPrices } = this;
-    let workTime = work[FAULT] === 0 ? workPrices[FAULT] : 0;
+    let workTime = work[FAULT] === 0 && work[PAGE_SCANNED] === 0 ? workPrices[FAULT] : 0;
     for (let name = 0; name < WORKS; name++) workTime += work[name] * workPrices[name];
     const base = this.timeOf(against, workTime);
     for (let row = 0; row < worst.length; row++) {
@@ -170,7 +171,7 @@ export class OperationTally {
   }
 
   /** In the order in which operations were first seen. */
-  results(): OperationCounts[] {
+  results(): CountedOperation[] {
     return Array.from(this.operations, ([operation, { count, work, costs, copies, worst }]) => {
       const named = namedWork(work);
       return {
@@ -191,7 +192,7 @@ function namedWork(work: Float64Array): Record<WorkName, number> {
   return Object.fromEntries(WORK_NAMES.map((name, at) => [name, work[at]])) as Record<WorkName, number>;
 }
 
-function namedWorst(worst: WorstStep | undefined): OperationCounts["byScheme"][number]["worst"] {
+function namedWorst(worst: WorstStep | undefined): CountedOperation["byScheme"][number]["worst"] {
   if (worst === undefined) throw new Error("invariant: an operation that was counted has a worst step");
   const { costs, costsAgainst, work, copies, copiesAgainst, step } = worst;
   return {

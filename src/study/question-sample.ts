@@ -9,13 +9,16 @@
 export interface SampleBounds {
   readonly foliosPerStep: number;
   readonly surveyedPerStep: number;
+  /** Folios that the scans go over. */
+  readonly scannedPerStep: number;
   readonly pagesPerFolio: number;
   readonly askersPerFolio: number;
 }
 
 export const DEFAULT_BOUNDS: SampleBounds = {
-  foliosPerStep: 128,
-  surveyedPerStep: 8,
+  foliosPerStep: 256,
+  surveyedPerStep: 16,
+  scannedPerStep: 8,
   pagesPerFolio: 4,
   askersPerFolio: 4,
 };

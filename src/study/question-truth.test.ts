@@ -1,7 +1,7 @@
 /**
  * The truth about a folio, read by one walk, against entries counted one by one.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { LEVEL_PMD, LEVEL_PTE } from "../kernel/index.ts";
 import { ANON, KSM } from "../memory/index.ts";

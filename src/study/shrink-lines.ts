@@ -1,11 +1,14 @@
 /**
  * Scenarios made smaller line by line: which edits there are, and a greedy search for those that keep what is looked for.
  *
- * An edit leaves lines out or makes a number smaller. Tried are a process with all its lines, a mapping with all lines that
- * name it, runs of half the lines, a quarter, ..., one line, and then smaller numbers; what keeps the finding stays, until
- * no single edit does. The search is a generator: it yields a candidate and is told whether it still shows the finding.
- * Invariant: what comes out is legal and shows it.
+ * An edit leaves lines out or changes a number. Tried are: touching whole mappings at once, so that many small touches can
+ * go; all lines of one kind, the line that all processes have alike, half of the processes, a quarter, ...; runs of half the
+ * lines, a quarter, ..., one line; then smaller numbers. With a line go those that make no sense
+ * without it: the commands of a process that is not made, uses of a mapping that is not there; the parser says which. What
+ * keeps the finding stays, until no single edit does. The search is a generator: it yields a candidate and is told whether
+ * it still shows the finding. Invariant: what comes out parses and shows it.
  */
+import { parseScenario } from "../scenario/index.ts";
 
 /** New lines by index; null: the line goes. */
 export type Edit = ReadonlyMap<number, string | null>;
@@ -76,42 +79,73 @@ function smallerWords(word: string): string[] {
   return [...new Set([PAGE, `${half * 4}k`])].filter((each) => half > 0 && each !== word);
 }
 
-/** A process and those that it forks, with all their lines; the last one first. */
-function removalsOfProcesses(lines: readonly string[]): Edit[] {
-  const parents = new Map<string, string>();
-  for (const line of lines) {
-    const [first, command, child] = line.split(/\s+/);
-    if (first === "spawn" && command !== undefined) parents.set(command, "");
-    else if (command === "fork" && child !== undefined) parents.set(child, first);
+/** The first touch of each mapping touches all of it. */
+function coarsened(lines: readonly string[]): Edit[] {
+  const sizes = new Map<string, string>();
+  const edit = new Map<number, string>();
+  for (const [index, line] of lines.entries()) {
+    const [process, command, name, , size] = line.split(/\s+/);
+    if (command === "mmap") sizes.set(name, size);
+    const touched = /^(?<start>\S+ touch @(?<region>\w+))\S* \S+(?<rest>.*)$/.exec(line)?.groups;
+    const whole = touched === undefined ? undefined : sizes.get(touched.region);
+    if (touched === undefined || whole === undefined || process === undefined) continue;
+    edit.set(index, `${touched.start} ${whole}${touched.rest}`);
+    sizes.delete(touched.region);
   }
-  const isBelow = (name: string, ancestor: string): boolean => {
-    for (let at: string | undefined = name; at !== undefined && at !== ""; at = parents.get(at)) {
-      if (at === ancestor) return true;
-    }
-    return false;
-  };
-  return [...parents.keys()].toReversed().map((process) =>
-    withoutLines(
-      [...lines.keys()].filter((index) => {
-        const [first, command, child] = lines[index].split(/\s+/);
-        const subject = first === "spawn" ? command : command === "fork" && isBelow(child, process) ? child : first;
-        return isBelow(subject, process);
-      }),
-    ),
-  );
+  return edit.size === 0 ? [] : [edit];
 }
 
-/** A named mapping with all lines that name it. */
-function removalsOfRegions(lines: readonly string[]): Edit[] {
-  const names = new Set<string>();
-  for (const line of lines) {
-    const [, command, name] = line.split(/\s+/);
-    if (command === "mmap" && /^[A-Za-z]/.test(name ?? "")) names.add(name);
-  }
-  return Array.from(names, (name) => {
-    const mentions = new RegExp(`\\bmmap ${name}\\b|@${name}\\b`);
-    return withoutLines([...lines.keys()].filter((index) => mentions.test(lines[index])));
+/** Fewer lines alike than these are left to the search by runs. */
+const ALIKE_LEAST = 3;
+
+/** Lines that are alike go together: of one kind, or the same but for the process; then processes by halves. */
+function kindredOf(lines: readonly string[]): Edit[] {
+  const kinds = groupLines(lines, (line) => line.replaceAll(/\b\w*\d\w*/g, "*"));
+  const sameButForProcess = groupLines(lines, (line) => {
+    const [process] = line.split(" ");
+    return line.replaceAll(new RegExp(String.raw`\b${process}(?![A-Za-z0-9])`, "g"), "*");
   });
+  const processes = [...groupLines(lines, processOf).values()];
+  const runs: Edit[] = [];
+  for (let size = processes.length >> 1; size >= 1; size >>= 1) {
+    for (let first = 0; first < processes.length; first += size) {
+      runs.push(withoutLines(processes.slice(first, first + size).flat()));
+    }
+  }
+  const alike = [...kinds.values(), ...sameButForProcess.values()].filter(({ length }) => length >= ALIKE_LEAST);
+  return [...alike.sort((a, b) => b.length - a.length).map(withoutLines), ...runs];
+}
+
+/** The process that a line makes, or that runs it. */
+function processOf(line: string): string {
+  const words = line.split(" ");
+  return words[0] === "spawn" ? (words[1] ?? "") : (words[0] ?? "");
+}
+
+function groupLines(lines: readonly string[], keyOf: (line: string) => string): Map<string, number[]> {
+  const groups = new Map<string, number[]>();
+  for (const [index, line] of lines.entries()) {
+    const key = keyOf(line);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [index]);
+    else group.push(index);
+  }
+  return groups;
+}
+
+/** The lines without those that the parser complains of; undefined: nothing is left. */
+export function withoutDangling(lines: readonly string[]): readonly string[] | undefined {
+  let kept = lines;
+  while (kept.length > 0) {
+    const parsed = parseScenario(textOf(kept), "candidate.scn", "model");
+    if (parsed.ok) return kept;
+    const wrong = new Set(parsed.errors.map(({ line }) => line - 1));
+    const fewer = kept.filter((_, index) => !wrong.has(index));
+    // What is wrong with the text as a whole no line can mend.
+    if (fewer.length === kept.length) return undefined;
+    kept = fewer;
+  }
+  return undefined;
 }
 
 /** What a search has come to. */
@@ -123,30 +157,35 @@ export interface ShrunkLines {
   readonly isMinimal: boolean;
 }
 
-export interface ShrinkOptions {
-  /** Whether a candidate may be tried at all. */
-  readonly isLegal: (text: string) => boolean;
+export interface ShrinkBounds {
   /** Candidates tried at most. */
   readonly runsMax: number;
+  /** Lines of all candidates tried, at most: what a candidate costs grows with them. */
+  readonly linesMax: number;
 }
 
 /** Yields candidates, is told of each whether it still shows the finding, returns the smallest that did. */
 export function* shrinkingLines(
   text: string,
-  { isLegal, runsMax }: ShrinkOptions,
+  { runsMax, linesMax }: ShrinkBounds,
 ): Generator<string, ShrunkLines, boolean> {
-  let lines = linesOf(text);
+  let lines: readonly string[] = linesOf(text);
   let runs = 0;
-  const tried = new Set<string>();
+  let linesTried = 0;
+  const tried = new Set<string>([textOf(lines)]);
+  const isSpent = (): boolean => runs >= runsMax || linesTried >= linesMax;
   function* improve(editsOf: (lines: readonly string[]) => Edit[]): Generator<string, boolean, boolean> {
     let hasImproved = false;
     let edits = editsOf(lines);
-    for (let at = 0; at < edits.length && runs < runsMax;) {
-      const candidate = edited(lines, edits[at]);
-      const candidateText = textOf(candidate);
-      const isNew = candidate.length > 0 && !tried.has(candidateText) && isLegal(candidateText);
+    for (let at = 0; at < edits.length && !isSpent();) {
+      const candidate = withoutDangling(edited(lines, edits[at]));
+      const candidateText = candidate === undefined ? "" : textOf(candidate);
+      const isNew = candidate !== undefined && !tried.has(candidateText);
       tried.add(candidateText);
-      if (isNew) runs++;
+      if (isNew) {
+        runs++;
+        linesTried += candidate.length;
+      }
       if (isNew && (yield candidateText)) {
         lines = candidate;
         edits = editsOf(lines);
@@ -155,14 +194,15 @@ export function* shrinkingLines(
     }
     return hasImproved;
   }
+  yield* improve(coarsened);
+  yield* improve(kindredOf);
   let hasImproved = true;
-  while (hasImproved && runs < runsMax) {
-    hasImproved = yield* improve(removalsOfProcesses);
-    hasImproved = (yield* improve(removalsOfRegions)) || hasImproved;
+  while (hasImproved && !isSpent()) {
+    hasImproved = false;
     for (let size = lines.length >> 1; size >= 1; size >>= 1) {
-      hasImproved = (yield* improve((now) => runsOfLines(now, size))) || hasImproved;
+      hasImproved = (yield* improve((now) => runsOfLines(now, size).reverse())) || hasImproved;
     }
     if (!hasImproved) hasImproved = yield* improve(simplifications);
   }
-  return { text: textOf(lines), runs, isMinimal: !hasImproved && runs < runsMax };
+  return { text: textOf(lines), runs, isMinimal: !hasImproved && !isSpent() };
 }

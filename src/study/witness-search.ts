@@ -10,7 +10,9 @@ import { type Scenario, ScenarioStopped, type StudiedHistory, parseScenario } fr
 import type { Scheme } from "../schemes/index.ts";
 import { Study, type StudyOptions, type StudyProgress } from "./compare-history.ts";
 import { priceOperations } from "./operation-price.ts";
-import { linesOf, shrinkingLines, textOf } from "./shrink-lines.ts";
+import { DEFAULT_BOUNDS, type SampleBounds } from "./question-sample.ts";
+import { type ShrinkBounds, linesOf, shrinkingLines, textOf } from "./shrink-lines.ts";
+import { isScan } from "./scan-tally.ts";
 import { CATASTROPHIC_RATIO, type SchemeFinding } from "./verdict-findings.ts";
 
 /** Where candidates come from and how they are run. */
@@ -19,41 +21,49 @@ export interface WitnessSource {
   readonly text: string;
   /** The same with smaller parameters, the smallest first; empty for a scenario without parameters. */
   readonly smaller: readonly (() => string)[];
+  /** Witnesses of findings of the same kind under other schemes: often they do for this one, too. */
+  readonly earlier?: readonly string[];
   /** A history under some schemes; a scheme's position is that in the array. */
   readonly historyOf: (scenario: Scenario, schemes: readonly Scheme[]) => StudiedHistory;
   readonly study: StudyOptions;
 }
 
-export interface WitnessBounds {
-  /** Candidates run for one finding. */
-  readonly runsMax: number;
-}
+/** For one finding. */
+export type WitnessBounds = ShrinkBounds;
 
-export const DEFAULT_WITNESS_BOUNDS: WitnessBounds = { runsMax: 200 };
+export const DEFAULT_WITNESS_BOUNDS: WitnessBounds = { runsMax: 300, linesMax: 60_000 };
 
-/** Searches a small scenario for a finding. `schemes`: the finding's own and the one it is compared with. */
+/**
+ * Searches a small scenario for a finding. `schemes`: the finding's own and the one it is compared with. Returns "" if the
+ * history up to the finding's line does not show it by itself.
+ */
 export function* searchingWitness(
   finding: SchemeFinding,
   { scheme, against }: { readonly scheme: Scheme; readonly against: Scheme },
   source: WitnessSource,
-  { runsMax }: WitnessBounds = DEFAULT_WITNESS_BOUNDS,
+  bounds: WitnessBounds = DEFAULT_WITNESS_BOUNDS,
 ): Generator<StudyProgress, string> {
   const schemes = scheme === against ? [scheme] : [scheme, against];
   const shows = (text: string): boolean => showsFinding(text, finding, schemes, source);
   let runs = 0;
   const progress = (): StudyProgress => ({ phase: "witness", done: runs, text: `${scheme.id}: ${finding.text}` });
-  let start = cutBehind(source.text, finding.line);
-  let isShown = false;
-  for (const smaller of source.smaller) {
-    const candidate = smaller();
+  let start: string | undefined;
+  const starts = [
+    ...(source.earlier ?? []).map((text) => () => text),
+    ...source.smaller,
+    () => cutBehind(source.text, finding.line),
+  ];
+  for (const textOfStart of starts) {
+    const candidate = textOfStart();
     runs++;
-    isShown = shows(candidate);
+    const isShown = shows(candidate);
     yield progress();
     if (!isShown) continue;
     start = candidate;
     break;
   }
-  const search = shrinkingLines(start, { isLegal, runsMax: Math.max(0, runsMax - runs) });
+  if (start === undefined) return "";
+  const search = shrinkingLines(start, bounds);
   let next = search.next();
   while (next.done !== true) {
     runs++;
@@ -67,10 +77,6 @@ export function* searchingWitness(
     ...(isMinimal ? [] : [`# Perhaps not minimal: the search ended after ${runs} candidates.`]),
   ];
   return `${notes.join("\n")}\n${text}`;
-}
-
-function isLegal(text: string): boolean {
-  return parseScenario(text, "candidate.scn", "model").ok;
 }
 
 /** What comes behind the line where a finding first showed has nothing to do with it. */
@@ -89,7 +95,7 @@ export function showsFinding(
   const parsed = parseScenario(text, "candidate.scn", "model");
   if (!parsed.ok) return false;
   try {
-    const study = new Study(historyOf(parsed.scenario, schemes), options);
+    const study = new Study(historyOf(parsed.scenario, schemes), { ...options, bounds: boundsFor(finding, options) });
     for (let step = study.step(); step !== undefined; step = study.step()) {
       if (isBrokenIn(study, finding)) return true;
     }
@@ -98,6 +104,16 @@ export function showsFinding(
     if (error instanceof ScenarioStopped) return false;
     throw error;
   }
+}
+
+/** A candidate is asked only what can show the finding. */
+function boundsFor({ kind }: SchemeFinding, { bounds = DEFAULT_BOUNDS }: StudyOptions): SampleBounds {
+  return {
+    ...bounds,
+    ...(kind.by === "answer" ? {} : { foliosPerStep: 0 }),
+    ...(kind.by === "decision" ? {} : { surveyedPerStep: 0 }),
+    ...(kind.by === "operation" && isScan(kind.operation) ? {} : { scannedPerStep: 0 }),
+  };
 }
 
 /** Position of the finding's scheme among those that run a candidate. */

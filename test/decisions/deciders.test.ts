@@ -72,7 +72,7 @@ test("fork copies a pinned page for the child, but not before 5.10 (cow.c A8)", 
 test("a read-only pin unshares its page since 5.19 (cow.c A9)", () => {
   const pages = RULES.map((cowRule) => {
     const options = { config: "page", cowRule, frameCount: 65_536 } as const;
-    return runHeard(`${SMALL}P fork C\nP guppin @a 4k r\n`, options, () => () => undefined).mappedFolios().length;
+    return runHeard(`${SMALL}P fork C\nP guppin @a 4k\n`, options, () => () => undefined).mappedFolios().length;
   });
   expect(pages).toEqual([1, 1, 2, 2]);
 });
@@ -107,7 +107,7 @@ test.each(SCHEMES.map(({ id }, index) => [id, index] as const))(
     const decidedBy = findScheme(id);
     const names = RECORDED.filter((_, at) => at % 5 === index % 5);
     for (const name of names) {
-      runHeard(recordedScenario(name), { config: "page", decidedBy }, () => () => undefined, checkMachine);
+      checkMachine(runHeard(recordedScenario(name), { config: "page", decidedBy }, () => () => undefined));
     }
     expect(names.length).toBeGreaterThan(2);
   },

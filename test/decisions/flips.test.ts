@@ -49,14 +49,17 @@ A munmap @a 4k
 B munmap @a 4k
 `;
 
-test.each(["page", "mm-owner", "mapped-pages"])("%s takes a folio that two owners left for shared (kernel-facts 2.5)", (id) => {
-  const config = id === "page" ? "page" : "nopage";
-  const surveyed = ["mbind-queue no", "numa-hint no", "referenced-dying no", "collapse-shared yes"];
-  expect(flipsOf(id, `${STUCK}C touch @a 4k w\n`, config)).toEqual(new Set(["reuse-large no", ...surveyed]));
-  expect(flipsOf(id, `${STUCK}C madvise @a 4k cold\n`, config)).toEqual(new Set(["age-part no", ...surveyed]));
-  expect(flipsOf(id, `${STUCK}C madvise @a 4k free\n`, config)).toEqual(new Set(["lazyfree-part no", ...surveyed]));
-  expect(flipsOf(id, `${STUCK}C migrate @a 4k 1\n`, config)).toEqual(new Set(["move-page no", ...surveyed]));
-});
+test.each(["page", "mm-owner", "mapped-pages"])(
+  "%s takes a folio that two owners left for shared (kernel-facts 2.5)",
+  (id) => {
+    const config = id === "page" ? "page" : "nopage";
+    const surveyed = ["mbind-queue no", "numa-hint no", "referenced-dying no", "collapse-shared yes"];
+    expect(flipsOf(id, `${STUCK}C touch @a 4k w\n`, config)).toEqual(new Set(["reuse-large no", ...surveyed]));
+    expect(flipsOf(id, `${STUCK}C madvise @a 4k cold\n`, config)).toEqual(new Set(["age-part no", ...surveyed]));
+    expect(flipsOf(id, `${STUCK}C madvise @a 4k free\n`, config)).toEqual(new Set(["lazyfree-part no", ...surveyed]));
+    expect(flipsOf(id, `${STUCK}C migrate @a 4k 1\n`, config)).toEqual(new Set(["move-page no", ...surveyed]));
+  },
+);
 
 test.each(["sums", "rmap-id"])("%s does not", (id) => {
   for (const command of ["touch @a 4k w", "madvise @a 4k cold", "madvise @a 4k free", "migrate @a 4k 1"]) {
@@ -109,37 +112,41 @@ test.each([
   [1023, true],
   // The swap cache holds one more before the entry goes.
   [1021, false],
-])("a small page with its mapping and %i other references: looks pinned, %s; no pin is there", (references, looksPinned) => {
-  const scenario = scenarioOf(
-    "swapon /dev/ram1\nspawn A\nA mmap a 0x200000000 4k rw anon,priv\nA touch @a 4k w\nA madvise @a 4k pageout\n",
-    "test.scn",
-  );
-  const page = SCHEMES.filter(({ id }) => id === "page");
-  const pins: string[] = [];
-  let commands = 0;
-  const machine = runHeard(
-    scenario,
-    { config: "page", schemes: page, frameCount: 65_536 },
-    () => ({ rule, truth, taken, decisions }) => {
-      if (rule.id === "maybe-pinned") pins.push(`${truth === YES} ${taken} ${decisions[0] === YES}`);
-    },
-    ({ memory, mappedFolios }) => {
-      if (++commands === 4) changeGets(memory, mappedFolios()[0], references);
-    },
-  );
-  expect(new Set(pins)).toEqual(new Set([`false ${looksPinned} ${looksPinned}`]));
-  // A page that looks pinned keeps its mapping.
-  expect(machine.mappedFolios()).toHaveLength(looksPinned ? 1 : 0);
-  const answers = new SchemeAnswers(page[0], machine.studied[0].counter);
-  const falsePositives = looksPinned ? 1 : 0;
-  expect(comparePins(machine, machine.mappedFolios(), answers)).toEqual({
-    folios: falsePositives,
-    pinned: 0,
-    falsePositives,
-    falseAnonymous: falsePositives,
-    falseNegatives: 0,
-  });
-});
+])(
+  "a small page with its mapping and %i other references: looks pinned, %s; no pin is there",
+  (references, looksPinned) => {
+    const scenario = scenarioOf(
+      "swapon /dev/ram1\nspawn A\nA mmap a 0x200000000 4k rw anon,priv\nA touch @a 4k w\nA madvise @a 4k pageout\n",
+      "test.scn",
+    );
+    const page = SCHEMES.filter(({ id }) => id === "page");
+    const pins: string[] = [];
+    let commands = 0;
+    const machine = runHeard(
+      scenario,
+      { config: "page", schemes: page, frameCount: 65_536 },
+      () =>
+        ({ rule, truth, taken, decisions }) => {
+          if (rule.id === "maybe-pinned") pins.push(`${truth === YES} ${taken} ${decisions[0] === YES}`);
+        },
+      (running) => {
+        if (++commands === 4) changeGets(running.memory, running.mappedFolios()[0], references);
+      },
+    );
+    expect(new Set(pins)).toEqual(new Set([`false ${looksPinned} ${looksPinned}`]));
+    // A page that looks pinned keeps its mapping.
+    expect(machine.mappedFolios()).toHaveLength(looksPinned ? 1 : 0);
+    const answers = new SchemeAnswers(page[0], machine.studied[0].counter);
+    const falsePositives = looksPinned ? 1 : 0;
+    expect(comparePins(machine, machine.mappedFolios(), answers)).toEqual({
+      folios: falsePositives,
+      pinned: 0,
+      falsePositives,
+      falseAnonymous: falsePositives,
+      falseNegatives: 0,
+    });
+  },
+);
 
 test("an exact count of pins and the heuristic agree about what is pinned, and a large folio is never taken for it", () => {
   const { machine, answers } = pinnedMachine();
@@ -175,7 +182,8 @@ test("troll has lost count of a page that two children left, and copies it", () 
   const small = "spawn A\nA mmap a 0x200000000 4k rw anon,priv\nA touch @a 4k w\nA fork B\nA fork C\nB exit\nC exit\n";
   expect(flipsOf("troll", `${small}A touch @a 4k w\n`)).toContain("reuse-small no");
   expect(flipsOf("page", `${small}A touch @a 4k w\n`)).not.toContain("reuse-small no");
-  const huge = "thp 2048kB madvise\nspawn A\nA mmap a 0x200000000 2M rw anon,priv\nA madvise @a 2M hugepage\nA touch @a 2M w\n";
+  const huge =
+    "thp 2048kB madvise\nspawn A\nA mmap a 0x200000000 2M rw anon,priv\nA madvise @a 2M hugepage\nA touch @a 2M w\n";
   const left = `${huge}A fork B\nA fork C\nB exit\nC exit\nA touch @a 4k w\n`;
   expect(flipsOf("troll", left)).toContain("reuse-pmd no");
   expect(flipsOf("mm-owner", left, "nopage")).not.toContain("reuse-pmd no");

@@ -168,7 +168,9 @@ export function fakeReaders(runs: readonly RunBlocks[], tables: PassTables): Rea
 }
 
 /** What a capture says beside its tables. */
-function factsOf(machine: SmallMachine): Omit<Capture, "mmOfVma" | "mmAlive" | "frames" | "folios" | "countClasses" | "presentRuns"> {
+function factsOf(
+  machine: SmallMachine,
+): Omit<Capture, "mmOfVma" | "mmAlive" | "frames" | "folios" | "countClasses" | "presentRuns"> {
   const vmas = machine.processes.flatMap((process) => process.vmas);
   let row = 0;
   return {

@@ -14,6 +14,7 @@ const KINDS = [
   "map",
   "mapAll",
   "leaf",
+  "stretch",
   "unmap",
   "munmap",
   "fork",
@@ -40,10 +41,23 @@ const FOLIOS_MAX = 12;
 export const FRAMES = 2 ** 14;
 
 export function entryWishes(): fc.Arbitrary<EntryWish[]> {
-  const weights: Partial<Record<EntryWish["kind"], number>> = { map: 6, mapAll: 5, fork: 4, leaf: 3, unmap: 4, folio: 3, vma: 3 };
+  const weights: Partial<Record<EntryWish["kind"], number>> = {
+    map: 6,
+    mapAll: 5,
+    fork: 4,
+    leaf: 3,
+    stretch: 4,
+    unmap: 4,
+    folio: 3,
+    vma: 3,
+  };
   const kind = fc.oneof(...KINDS.map((each) => ({ arbitrary: fc.constant(each), weight: weights[each] ?? 1 })));
   const number = fc.nat(2 ** 16);
-  return fc.array(fc.record({ kind, a: number, b: number, c: number, d: number }), { minLength: 1, maxLength: 50, size: "max" });
+  return fc.array(fc.record({ kind, a: number, b: number, c: number, d: number }), {
+    minLength: 1,
+    maxLength: 50,
+    size: "max",
+  });
 }
 
 /** Both machines, and the arguments of a wish. */
@@ -62,6 +76,7 @@ export function grantEntryWish({ machine, slow }: Both, { kind, a, b, c, d }: En
   else if (kind === "exit") exit({ machine, slow }, a);
   else if (vma === undefined) return;
   else if (kind === "map" || kind === "mapAll" || kind === "leaf") map({ machine, slow }, vma, { kind, b, c, d });
+  else if (kind === "stretch") mapStretch({ machine, slow }, vma, b, c, d);
   else if (kind === "splitPmd") splitPmd({ machine, slow }, b);
   else if (kind === "splitVma") splitVma({ machine, slow }, vma, b);
   else if (kind === "moveVma") moveVma({ machine, slow }, vma, b);
@@ -91,7 +106,11 @@ function createVma({ machine, slow }: Both, { a, b, c, d }: Omit<EntryWish, "kin
   slow.vmas.push({ id: machine.createVma(mm, start, end - start, isCopied), mm, start, end, isCopied });
 }
 
-function map({ machine, slow }: Both, vma: SlowVma, { kind, b, c, d }: { kind: string; b: number; c: number; d: number }): void {
+function map(
+  { machine, slow }: Both,
+  vma: SlowVma,
+  { kind, b, c, d }: { kind: string; b: number; c: number; d: number },
+): void {
   if (slow.folios.length === 0) return;
   const folio = slow.folios[b % slow.folios.length];
   const size = 2 ** folio.order;
@@ -109,14 +128,36 @@ function map({ machine, slow }: Both, vma: SlowVma, { kind, b, c, d }: { kind: s
   // A folio lies in a VMA once; only a KSM page may be at many addresses.
   const own = slow.entriesOf(folio).filter((each) => each.vma === vma.id);
   const isElsewhere = own.some((each) => each.page - (each.frame - folio.head) !== page - first);
-  const isThere = own.some((each) => each.frame < folio.head + first + pages && each.frame + slow.pagesOf(each) > folio.head + first);
+  const isThere = own.some(
+    (each) => each.frame < folio.head + first + pages && each.frame + slow.pagesOf(each) > folio.head + first,
+  );
   if (folio.kind !== KSM && (isElsewhere || isThere)) return;
   const level = kind === "leaf" ? LEVEL_PMD : LEVEL_PTE;
   machine.map(folio.head, first, pages, level, vma.id, page);
   slow.map(vma, page, folio.head + first, pages, level);
 }
 
-function unmap({ machine, slow }: Both, vma: SlowVma, { isWhole, b, c }: { isWhole: boolean; b: number; c: number }): void {
+/** Small folios with consecutive frames, upwards or downwards: as many as there are and fit. */
+function mapStretch({ machine, slow }: Both, vma: SlowVma, b: number, c: number, d: number): void {
+  const small = slow.folios.filter(({ order }) => order === 0).map(({ head }) => head);
+  if (small.length === 0) return;
+  const step = d % 2 === 0 ? 1 : -1;
+  const frame = small[b % small.length];
+  const page = vma.start + (c % (vma.end - vma.start));
+  const isElsewhere = (head: number): boolean =>
+    slow.entries.some((each) => each.vma === vma.id && each.frame === head);
+  let pages = 0;
+  while (page + pages < vma.end && small.includes(frame + step * pages) && !isElsewhere(frame + step * pages)) pages++;
+  if (pages === 0 || !slow.isFree(vma.mm, page, pages)) return;
+  machine.mapStretch({ page, frame, pages, step }, vma.id);
+  for (let i = 0; i < pages; i++) slow.map(vma, page + i, frame + step * i, 1);
+}
+
+function unmap(
+  { machine, slow }: Both,
+  vma: SlowVma,
+  { isWhole, b, c }: { isWhole: boolean; b: number; c: number },
+): void {
   const page = vma.start + (b % (vma.end - vma.start));
   const pages = 1 + (c % 700);
   if (!isWhole) {
@@ -188,10 +229,13 @@ function moveVma({ machine, slow }: Both, vma: SlowVma, b: number): void {
   if (slow.vmas.length >= VMAS || slow.hasVmaIn(vma.mm, start, vma.end + distance)) return;
   const id = machine.moveVma(vma.id, start);
   if (distance % HPAGE_PMD_NR !== 0) {
-    for (const leaf of slow.entries.filter((each) => each.vma === vma.id && each.level === LEVEL_PMD)) slow.splitLeaf(leaf);
+    for (const leaf of slow.entries.filter((each) => each.vma === vma.id && each.level === LEVEL_PMD))
+      slow.splitLeaf(leaf);
   }
   slow.vmas = slow.vmas.map((each) => (each === vma ? { ...vma, id, start, end: vma.end + distance } : each));
-  slow.entries = slow.entries.map((each) => (each.vma === vma.id ? { ...each, vma: id, page: each.page + distance } : each));
+  slow.entries = slow.entries.map((each) =>
+    each.vma === vma.id ? { ...each, vma: id, page: each.page + distance } : each,
+  );
 }
 
 function copyOnWrite({ machine, slow }: Both, b: number): void {
@@ -207,7 +251,10 @@ function copyOnWrite({ machine, slow }: Both, b: number): void {
   slow.entries.push({ mm: old.mm, vma: old.vma, page, frame: head, level: LEVEL_PTE });
 }
 
-function changeReferences({ machine, slow }: Both, { a, b, c, kind }: { a: number; b: number; c: number; kind: string }): void {
+function changeReferences(
+  { machine, slow }: Both,
+  { a, b, c, kind }: { a: number; b: number; c: number; kind: string },
+): void {
   if (slow.folios.length === 0) return;
   const folio = slow.folios[a % slow.folios.length];
   if (kind === "cache") {

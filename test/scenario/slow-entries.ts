@@ -54,7 +54,9 @@ export class SlowEntries {
   }
 
   isFree(mm: number, page: number, pages: number): boolean {
-    return !this.entries.some((each) => each.mm === mm && each.page < page + pages && each.page + this.pagesOf(each) > page);
+    return !this.entries.some(
+      (each) => each.mm === mm && each.page < page + pages && each.page + this.pagesOf(each) > page,
+    );
   }
 
   hasVmaIn(mm: number, start: number, end: number): boolean {
@@ -63,12 +65,16 @@ export class SlowEntries {
 
   map(vma: SlowVma, page: number, frame: number, pages: number, level: Level = LEVEL_PTE): void {
     if (level === LEVEL_PMD) this.entries.push({ mm: vma.mm, vma: vma.id, page, frame, level });
-    else for (let i = 0; i < pages; i++) this.entries.push({ mm: vma.mm, vma: vma.id, page: page + i, frame: frame + i, level });
+    else
+      for (let i = 0; i < pages; i++)
+        this.entries.push({ mm: vma.mm, vma: vma.id, page: page + i, frame: frame + i, level });
   }
 
   /** A PMD entry across this page: PTEs of anonymous memory, nothing of a file's. */
   cut(mm: number, page: number): void {
-    const across = this.entries.find((each) => each.mm === mm && each.page < page && each.page + this.pagesOf(each) > page);
+    const across = this.entries.find(
+      (each) => each.mm === mm && each.page < page && each.page + this.pagesOf(each) > page,
+    );
     if (across !== undefined) this.splitLeaf(across);
   }
 
