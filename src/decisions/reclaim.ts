@@ -6,7 +6,7 @@
  */
 import { ANON, FILE, FREE, HUGETLB_ANON, HUGETLB_FILE, SHMEM, ZERO } from "../memory/index.ts";
 import type { Answer } from "../schemes/index.ts";
-import { folioBytes, isZero, not } from "./answers.ts";
+import { folioBytes, isZero, not, yesIf } from "./answers.ts";
 import { isSeenPartial } from "./split.ts";
 import type { Answers, Consequence, DecisionRule, Situation } from "./rule.ts";
 
@@ -124,6 +124,25 @@ const UNMAP_RULES: readonly DecisionRule[] = [
 
 /** What becomes of the folio. */
 const FREEING_RULES: readonly DecisionRule[] = [
+  {
+    id: "free-folio",
+    title: "the last mapping and the last other reference are gone: is the reference count zero, so that it is freed?",
+    where: "mm/swap.c folio_put, after folio_remove_rmap_*",
+    source: "kernel-facts 1.7",
+    asks: ["mapped"],
+    asked: "met",
+    applies: isOnLru,
+    // What mappings hold is all that is left to count.
+    decide: (answers, { head }) => yesIf(answers.mappingReferences(head) === 0),
+    yes: "free it",
+    no: "leave it",
+    wrongYes: FREED_WHILE_MAPPED,
+    wrongNo: {
+      kind: "memory-held",
+      text: "an unmapped folio is not freed: references that the count has lost hold it until somebody walks",
+      bytes: folioBytes,
+    },
+  },
   {
     id: "reclaim-split-partial",
     title: "is the folio partially mapped, so that it is split before it is swapped out?",

@@ -103,6 +103,7 @@ test("what answers that say too much and too little lead to (kernel-facts 4.1-4.
     "stop-unmap-walk: needless-work / use-after-free",
     "referenced-countdown: needless-work / wrong-reclaim",
     "idle-walk: needless-work / wrong-reclaim",
+    "free-folio: memory-held / use-after-free",
     "reclaim-split-partial: needless-work / needless-work",
     "discard-lazyfree-pmd: not-reclaimed / corruption",
     "discard-lazyfree: not-reclaimed / corruption",
@@ -135,6 +136,7 @@ test("who knows nothing is sent to the reverse map, but for what the kernel woul
     "reuse-pmd",
     "swap-in-exclusive",
     "migrate-split-partial",
+    "free-folio",
     "reclaim-split-partial",
     "defer-split",
   ]);
@@ -156,6 +158,7 @@ test("only these can be unsafe", () => {
     "reclaim-unmap",
     "reclaim-still-mapped",
     "stop-unmap-walk",
+    "free-folio",
     "discard-lazyfree-pmd",
     "discard-lazyfree",
     "use-anon-vma",

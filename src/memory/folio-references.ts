@@ -54,6 +54,7 @@ export function freeFolio(memory: Memory, head: number): void {
   const kind = frames.kindOf(head);
   assert(kind !== ZERO, "the zero page is never freed");
   assert(memory.counts.mapcount(head) === 0, "a mapped folio is not freed");
+  memory.decisions.noted("free-folio", head, true);
   forgetPartiallyMapped(memory, head);
   const order = frames.order[head];
   if (order > 0 && frames.isAnon(head) && !frames.isHugetlb(head)) statistics.mthp.nrAnon[order]--;

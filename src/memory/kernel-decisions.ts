@@ -36,6 +36,7 @@ export type OperationDecision =
   | "reclaim-split-partial"
   | "stop-unmap-walk"
   | "drop-swap-cache"
+  | "free-folio"
   | "defer-split"
   | "migrate-unmap"
   | "migrate-split-partial"

@@ -86,7 +86,7 @@ test("every row of kernel-facts 4.4 and 4.5 that is not left out has its rules",
   );
   expect(missing).toEqual([]);
   const used = new Set(ROWS.flatMap(([, rules]) => rules));
-  // Of 4.1 to 4.3 and 2.7.
-  const others = ["reuse-small", "reuse-pmd", "swap-in-exclusive", "maybe-pinned", "defer-split"];
+  // Of 4.1 to 4.3, 1.7 and 2.7.
+  const others = ["reuse-small", "reuse-pmd", "swap-in-exclusive", "maybe-pinned", "free-folio", "defer-split"];
   expect(DECISION_RULES.map(({ id }) => id).filter((id) => !used.has(id))).toEqual(others);
 });

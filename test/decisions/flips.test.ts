@@ -196,3 +196,21 @@ test("every scheme leaves what is decided by references alone as it is", () => {
     expect(flips, id).toEqual([]);
   }
 });
+
+test("troll at Many keeps the references that it has lost count of, and the folio is not freed when its last owner goes", () => {
+  const three = `
+thp 64kB madvise
+spawn A
+A mmap a 0x200000000 64k rw anon,priv
+A madvise @a 64k hugepage
+A touch @a 64k w
+A fork B
+A fork C
+A exit
+B exit
+C exit
+`;
+  expect(flipsOf("troll", three)).toContain("free-folio no");
+  expect(flipsOf("three-state", three)).not.toContain("free-folio no");
+  expect(flipsOf("mm-owner", three, "nopage")).not.toContain("free-folio no");
+});
