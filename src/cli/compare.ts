@@ -1,7 +1,7 @@
 /**
  * `foliometer compare WHAT`: one history under many schemes, and the verdict on each.
  *
- * WHAT is a workload by name, a scenario file, or a capture (without it, with --then: the running machine).
+ * WHAT is a workload by name, all of them, a scenario file, or a capture (without it, with --then: the running machine).
  */
 import { type Command, Option } from "commander";
 import type { CostProfile, Scheme } from "../schemes/index.ts";
@@ -30,20 +30,21 @@ interface CompareCommandOptions {
 const EXAMPLES = `
 Examples:
   foliometer compare zygote                                   all schemes over a workload
+  foliometer compare all                                      over all workloads, a line a scheme
   foliometer compare redis-bgsave --set writes=2000 --seed 7 --schemes mm-owner,mapped-pages
   foliometer compare examples/scenarios/d_shmem_partial3.scn  over a scenario
   foliometer compare night --then "exit 1234"                 over a capture, and a step that did not happen
   foliometer compare --then "fork 1234 10; exit 1234"         over this machine now
   foliometer compare third-mm --html > third-mm.html
 
-What --then knows: fork PID [TIMES], exit PID, unmap PID START-END. foliometer workloads lists the workloads.`;
+What --then knows: fork PID [TIMES], exit PID, unmap PID RANGE, write PID RANGE [every N]. foliometer workloads lists the workloads.`;
 
 /** Adds the command. */
 export function addCompare(program: Command, run: (action: () => Promise<number>) => Promise<void>): void {
   program
     .command("compare")
     .description("compare schemes over one history: answers, decisions, costs, and a verdict on each")
-    .argument("[what]", "a workload, a scenario file or a capture; with --then and without it: this machine")
+    .argument("[what]", "a workload, all, a scenario file or a capture; with --then and without it: this machine")
     .option("--set <name=value>", "a parameter of the workload; may be given again", collect, [])
     .option("--seed <n>", "another seed gives another history of the same kind (default: 1)", parseSeed, 1)
     .option("--schemes <ids>", "schemes to compare, or all (default: all)", parseNames)
@@ -78,15 +79,42 @@ async function compare(what: string | undefined, options: CompareCommandOptions)
     studyOptionsOf(options),
   ]);
   const progress = new ComparisonProgress(process.stderr, { quiet: options.quiet === true });
-  let comparison: Comparison | undefined;
+  const watched = { ...study, onProgress: progress.update };
+  let text: string | undefined;
   try {
-    comparison = await compareWhat(what, options, { ...study, onProgress: progress.update });
+    if (what === "all") text = await formatAll(await compareAll(options, watched), options);
+    else {
+      const comparison = await compareWhat(what, options, watched);
+      text = comparison === undefined ? undefined : await format(comparison, options);
+    }
   } finally {
     progress.clear();
   }
-  if (comparison === undefined) return EXIT_USAGE;
-  process.stdout.write(await format(comparison, options));
+  if (text === undefined) return EXIT_USAGE;
+  process.stdout.write(text);
   return EXIT_DONE;
+}
+
+/** Every workload at its default size. */
+async function compareAll(options: CompareCommandOptions, study: CompareOptions): Promise<Comparison[]> {
+  if (options.set.length > 0 || options.then.length > 0 || options.html === true) {
+    throw new UsageError("all takes no --set, no --then and no --html: name one workload for these.");
+  }
+  const { WORKLOADS } = await import("../workloads/index.ts");
+  const comparisons: Comparison[] = [];
+  for (const { id } of WORKLOADS) comparisons.push(await compareNamed(id, options, study));
+  return comparisons;
+}
+
+async function formatAll(comparisons: readonly Comparison[], options: CompareCommandOptions): Promise<string> {
+  const reports = await import("../report/index.ts");
+  if (options.json === true) return reports.formatComparisonsJson(comparisons);
+  if (options.markdown === true) return reports.formatSummaryMarkdown(comparisons);
+  const { stdout, env } = process;
+  return reports.formatSummaryText(comparisons, {
+    width: options.width ?? (stdout.isTTY ? stdout.columns : Infinity),
+    styles: reports.chooseStyles(stdout, env),
+  });
 }
 
 async function studyOptionsOf(options: CompareCommandOptions): Promise<CompareOptions> {

@@ -33,6 +33,11 @@ import { findPmdTable, findPteTable, pmdIndex, pteIndex } from "./table-walk.ts"
 import { ORDER_PMD, allowableOrders } from "./thp-orders.ts";
 import { VM_UFFD_WP, type Vma } from "./vma.ts";
 
+/** One access faults a few times at most: huge page, split, copy. Who faults for an access again and again counts to here. */
+export const FAULTS_PER_ACCESS = 8;
+/** The invariant behind the limit. */
+export const RESOLVED_ONCE = "a fault that is resolved is not met again and again";
+
 /** Resolves one fault of `wanted` kind at `page` of the VMA. "ok": the access is to be tried again, and may fault again. */
 export function handleVmaFault(
   memory: Memory,

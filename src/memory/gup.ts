@@ -7,8 +7,9 @@
  * Populating (mlock, MAP_POPULATE, MADV_POPULATE) is the slow way without taking references.
  */
 import { HPAGE_PMD_NR } from "../kernel/index.ts";
+import { assert } from "./assert.ts";
 import { EFAULT, EHWPOISON, EINVAL, ENOMEM } from "./errno.ts";
-import { handleVmaFault } from "./fault.ts";
+import { FAULTS_PER_ACCESS, RESOLVED_ONCE, handleVmaFault } from "./fault.ts";
 import type { FaultAccess } from "./fault-types.ts";
 import { changeGets, changePins, freeIfUnused } from "./folio-references.ts";
 import { DIRTY, OWNER_2, REFERENCED, SHMEM, ZERO } from "./frames.ts";
@@ -146,6 +147,7 @@ function followSlow(
   frames: number[] | undefined,
 ): number {
   let done = 0;
+  let faults = 0;
   let vma: Vma | undefined;
   while (done < n) {
     const page = startPage + done;
@@ -158,8 +160,10 @@ function followSlow(
     const found = followPage(memory, vma, page, n - done, flags, frames);
     if (typeof found === "number") {
       done += found;
+      faults = 0;
       continue;
     }
+    assert(++faults <= FAULTS_PER_ACCESS, RESOLVED_ONCE);
     const result = handleVmaFault(memory, vma, page, found, "kernel");
     if (result !== "ok") return done > 0 ? done : result === "hwpoison" && flags.isMadvise ? -EHWPOISON : -EFAULT;
   }

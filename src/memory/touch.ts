@@ -7,7 +7,7 @@
  */
 import { PAGE_SHIFT, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import { assert } from "./assert.ts";
-import { handlePteFaultIn, handleVmaFault } from "./fault.ts";
+import { FAULTS_PER_ACCESS, RESOLVED_ONCE, handlePteFaultIn, handleVmaFault } from "./fault.ts";
 import type { FaultResult } from "./fault-types.ts";
 import type { Memory } from "./memory.ts";
 import type { Mm } from "./mm.ts";
@@ -27,9 +27,6 @@ import { Unsupported } from "./unsupported.ts";
 import { VM_EXEC, VM_READ, VM_WRITE, type Vma } from "./vma.ts";
 
 const WORD_BYTES = 8;
-/** One access faults a few times at most: huge page, split, copy. */
-const FAULTS_PER_ACCESS = 8;
-const RESOLVED_ONCE = "a fault that is resolved is not met again and again";
 
 /** A run of accesses: at `address`, and every `stepBytes` after it below `end`. */
 interface Accesses {

@@ -2,7 +2,13 @@
  * A comparison as Markdown: for docs/verdicts.md, a mail or an issue.
  */
 import type { Comparison } from "../study/index.ts";
-import { type ComparisonCell, type ComparisonTable, comparisonFacts, comparisonTables } from "./comparison-tables.ts";
+import {
+  type ComparisonCell,
+  type ComparisonTable,
+  comparisonFacts,
+  comparisonTables,
+  findingsByScenario,
+} from "./comparison-tables.ts";
 import { escapeControls } from "./display-text.ts";
 
 /** The comparison as a section of level `level` (2: "##") with its last newline. */
@@ -19,12 +25,13 @@ export function formatComparisonMarkdown(
       .slice(1)
       .map(([name, text]) => `- ${name}: ${escapeMarkdown(text)}`),
     "",
-    ...comparisonTables(comparison).flatMap((table) => tableLines(table, `${heading}#`)),
+    ...comparisonTables(comparison).flatMap((table) => markdownTable(table, `${heading}#`)),
     ...findingLines(comparison, `${heading}#`),
   ].join("\n");
 }
 
-function tableLines({ title, columns, rows, notes }: ComparisonTable, heading: string): string[] {
+/** A table under its heading. */
+export function markdownTable({ title, columns, rows, notes }: ComparisonTable, heading: string): string[] {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [
     `${heading} ${escapeMarkdown(title)}`,
@@ -46,19 +53,13 @@ function markedCell({ text, tone }: ComparisonCell): string {
   return tone === "bad" && escaped !== "" ? `**${escaped}**` : escaped;
 }
 
-function findingLines({ verdicts }: Comparison, heading: string): string[] {
-  const found = new Map<string, string[]>();
-  for (const { scheme, breaks, catastrophic } of verdicts) {
-    for (const { text, scenario } of [...breaks, ...catastrophic]) {
-      if (scenario === "") continue;
-      found.set(scenario, [...(found.get(scenario) ?? []), `${scheme}: ${text}`]);
-    }
-  }
-  if (found.size === 0) return [];
+function findingLines(comparison: Comparison, heading: string): string[] {
+  const found = findingsByScenario(comparison);
+  if (found.length === 0) return [];
   return [
     `${heading} Shown by`,
     "",
-    ...[...found].flatMap(([scenario, titles]) => [
+    ...found.flatMap(({ scenario, titles }) => [
       ...titles.map((title) => `- ${escapeMarkdown(title)}`),
       "",
       ...scenario
@@ -71,6 +72,6 @@ function findingLines({ verdicts }: Comparison, heading: string): string[] {
 }
 
 /** Nothing of a text is taken for a mark of Markdown or HTML. */
-function escapeMarkdown(text: string): string {
+export function escapeMarkdown(text: string): string {
   return escapeControls(text).replaceAll(/[\\`*_|<>[\]~#]/g, String.raw`\$&`);
 }

@@ -304,3 +304,22 @@ function stateTable({ schemes, hiddenMemory, workload }: Comparison): Comparison
     ],
   };
 }
+
+/** A scenario and everybody whom it convicts: "troll: mprotect takes up to 54 times as long". */
+export interface ShownFindings {
+  readonly scenario: string;
+  readonly titles: readonly string[];
+}
+
+/** The scenarios of all findings, each once, without the comments that name a finding. */
+export function findingsByScenario({ verdicts }: Comparison): readonly ShownFindings[] {
+  const found = new Map<string, string[]>();
+  for (const { scheme, breaks, catastrophic } of verdicts) {
+    for (const { text, scenario } of [...breaks, ...catastrophic]) {
+      if (scenario === "") continue;
+      const commands = scenario.replaceAll(/^#.*\n/gm, "");
+      found.set(commands, [...(found.get(commands) ?? []), `${scheme}: ${text}`]);
+    }
+  }
+  return Array.from(found, ([scenario, titles]) => ({ scenario, titles }));
+}

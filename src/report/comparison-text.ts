@@ -2,7 +2,13 @@
  * A comparison for a terminal: facts, then each table, then the scenarios that show what was found.
  */
 import type { Comparison } from "../study/index.ts";
-import { type CellTone, type ComparisonTable, comparisonFacts, comparisonTables } from "./comparison-tables.ts";
+import {
+  type CellTone,
+  type ComparisonTable,
+  comparisonFacts,
+  comparisonTables,
+  findingsByScenario,
+} from "./comparison-tables.ts";
 import { asciiWidth, escapeControls, wrapText } from "./display-text.ts";
 import type { StyleName, Styles } from "./styles.ts";
 import { type Column, renderTable } from "./text-table.ts";
@@ -24,7 +30,7 @@ export function formatComparisonText(comparison: Comparison, options: Comparison
   );
   const [verdict, ...tables] = comparisonTables(comparison);
   lines.push("", ...verdictLines(verdict, width, options.styles));
-  for (const table of tables) lines.push("", ...tableLines(table, options, width));
+  for (const table of tables) lines.push("", ...drawTable(table, options));
   lines.push(...scenarioLines(comparison, options.styles));
   return `${lines.join("\n")}\n`;
 }
@@ -48,11 +54,9 @@ const STYLE_OF_TONE: Readonly<Record<CellTone, StyleName | undefined>> = {
   bad: "uncertain",
 };
 
-function tableLines(
-  { title, columns, rows, notes }: ComparisonTable,
-  options: ComparisonTextOptions,
-  width: number,
-): string[] {
+/** A table with its title and notes, as lines. */
+export function drawTable({ title, columns, rows, notes }: ComparisonTable, options: ComparisonTextOptions): string[] {
+  const width = Math.min(options.width, READING_WIDTH);
   const drawn = renderTable(
     {
       columns: columns.map(({ heading, align }, index): Column => {
@@ -76,18 +80,8 @@ function tableLines(
   ];
 }
 
-/** Each scenario once, with everybody whom it convicts. */
-function scenarioLines({ verdicts }: Comparison, styles: Styles): string[] {
-  const found = new Map<string, string[]>();
-  for (const { scheme, breaks, catastrophic } of verdicts) {
-    for (const { text, scenario } of [...breaks, ...catastrophic]) {
-      if (scenario === "") continue;
-      const titles = found.get(scenario) ?? [];
-      titles.push(`${scheme}: ${text}`);
-      found.set(scenario, titles);
-    }
-  }
-  return [...found].flatMap(([scenario, titles]) => [
+function scenarioLines(comparison: Comparison, styles: Styles): string[] {
+  return findingsByScenario(comparison).flatMap(({ scenario, titles }) => [
     "",
     ...titles.map((title) => styles.heading(escapeControls(title))),
     ...scenario

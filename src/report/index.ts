@@ -1,6 +1,7 @@
 export { type CalibrationTextOptions, formatCalibrationText } from "./calibration-text.ts";
 export { formatComparisonHtml } from "./comparison-html.ts";
 export { formatComparisonMarkdown } from "./comparison-markdown.ts";
+export { formatComparisonsJson, formatSummaryMarkdown, formatSummaryText } from "./comparison-summary.ts";
 export { type ComparisonTextOptions, formatComparisonText } from "./comparison-text.ts";
 export { formatCounterLimits } from "./counter-limits-text.ts";
 export { type CowPlanResults, formatCowPlan } from "./cow-plan-text.ts";

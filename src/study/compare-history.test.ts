@@ -252,7 +252,7 @@ describe("a history", () => {
         ["dontneed", () => machine.unmap(vma, BASE, 1)],
       ];
     };
-    const nothing = { foliosPerStep: 0, surveyedPerStep: 0, pagesPerFolio: 0, askersPerFolio: 0 };
+    const nothing = { foliosPerStep: 0, surveyedPerStep: 0, scannedPerStep: 0, pagesPerFolio: 0, askersPerFolio: 0 };
     const silent = compare(steps, { bounds: nothing });
     const asked = compare(steps);
     // Scans are made by the study itself, over the folios that it draws.

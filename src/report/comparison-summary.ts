@@ -1,0 +1,99 @@
+/**
+ * The verdict over many workloads: a row a scheme, as text, as Markdown with everything behind it, or as JSON.
+ *
+ * "Breaks" counts workloads in which a scheme made an unsafe decision or broke a guarantee. An operation is named with the
+ * largest ratio that any workload showed, and that workload; a loss is not added up: workloads are examples, and a sum over
+ * them would weigh what nobody has measured.
+ */
+import type { Comparison, Verdict } from "../study/index.ts";
+import { formatComparisonMarkdown, markdownTable } from "./comparison-markdown.ts";
+import type { ComparisonCell, ComparisonTable } from "./comparison-tables.ts";
+import { type ComparisonTextOptions, drawTable } from "./comparison-text.ts";
+import { escapeJsonControls } from "./display-text.ts";
+import { formatCount, formatSize } from "./format-number.ts";
+
+/** Operations named in a row. */
+const NAMED_MOST = 4;
+
+const plain = (text: string): ComparisonCell => ({ text, tone: "plain" });
+
+/** The summary for a terminal with its last newline. */
+export function formatSummaryText(comparisons: readonly Comparison[], options: ComparisonTextOptions): string {
+  return `${drawTable(summaryTable(comparisons), options).join("\n")}\n`;
+}
+
+/** The summary and each comparison behind it, as a document. */
+export function formatSummaryMarkdown(comparisons: readonly Comparison[]): string {
+  return [
+    ...markdownTable(summaryTable(comparisons), "##"),
+    ...comparisons.map((comparison) => formatComparisonMarkdown(comparison)),
+  ].join("\n");
+}
+
+/** All comparisons as one JSON document with its last newline. */
+export function formatComparisonsJson(comparisons: readonly Comparison[]): string {
+  const document = { schema: "foliometer-comparisons", version: 1, comparisons };
+  return `${escapeJsonControls(JSON.stringify(document, null, 1))}\n`;
+}
+
+function summaryTable(comparisons: readonly Comparison[]): ComparisonTable {
+  const ids = [...new Set(comparisons.flatMap(({ schemes }) => schemes.map(({ id }) => id)))];
+  return {
+    title: `Verdicts over ${formatCount(comparisons.length)} workloads`,
+    columns: [
+      { heading: "scheme", align: "left" },
+      { heading: "breaks in", align: "right" },
+      { heading: "10 times slower, or more, in", align: "left" },
+      { heading: "unseen at most", align: "right" },
+      { heading: "others wrong, at most", align: "right" },
+      { heading: "bits a page", align: "right" },
+      { heading: "bits a folio", align: "right" },
+    ],
+    rows: ids.map((id) => summaryRow(id, comparisons)),
+    notes: [
+      "breaks in: workloads with an unsafe decision or a broken guarantee. unseen: unmapped pages of partially mapped " +
+        "anonymous folios that the scheme does not see, at one time. others wrong: answers to `others` that are not the " +
+        "truth, in per mille. bits: what the scheme does without, against that of the comparison; negative: it needs more.",
+    ],
+  };
+}
+
+function summaryRow(id: string, comparisons: readonly Comparison[]): ComparisonCell[] {
+  let breaks = 0;
+  let unseenBytes = 0;
+  let othersWrong = 0;
+  let verdict: Verdict | undefined;
+  const slow = new Map<string, { readonly ratio: number; readonly workload: string }>();
+  for (const { schemes, verdicts, hiddenMemory, questions, workload } of comparisons) {
+    const row = schemes.findIndex((scheme) => scheme.id === id);
+    if (row < 0) continue;
+    verdict = verdicts[row];
+    if (verdict.breaks.length > 0) breaks++;
+    unseenBytes = Math.max(unseenBytes, hiddenMemory[row].bytesMax);
+    for (const { question, asked, byScheme } of questions) {
+      if (question !== "others" || asked === 0) continue;
+      const { allowed, wrong } = byScheme[row];
+      othersWrong = Math.max(othersWrong, (1000 * (allowed + wrong)) / asked);
+    }
+    for (const { operation, ratio } of verdict.catastrophic) {
+      if (ratio > (slow.get(operation)?.ratio ?? 0)) slow.set(operation, { ratio, workload: workload.id });
+    }
+  }
+  const named = [...slow].sort(([, one], [, other]) => other.ratio - one.ratio);
+  const more = named.length > NAMED_MOST ? `, and ${named.length - NAMED_MOST} more` : "";
+  const texts = named
+    .slice(0, NAMED_MOST)
+    .map(([operation, { ratio, workload }]) => `${operation} (${formatCount(Math.round(ratio))}, ${workload})`);
+  return [
+    plain(id),
+    { text: formatCount(breaks), tone: breaks > 0 ? "bad" : "plain" },
+    {
+      text: named.length === 0 ? "nothing" : `${texts.join(", ")}${more}`,
+      tone: named.length > 0 ? "notable" : "plain",
+    },
+    plain(formatSize(unseenBytes)),
+    plain(othersWrong > 0 && othersWrong < 1 ? "<1" : formatCount(Math.round(othersWrong))),
+    plain(formatCount(verdict?.freesBitsPerPage ?? 0)),
+    plain(formatCount(verdict?.freesBitsPerFolio ?? 0)),
+  ];
+}
