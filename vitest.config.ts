@@ -3,7 +3,7 @@
  *
  * Two forked processes, one for each core of the smallest machine that runs them all; forks and not threads, because
  * tests read their own /proc/self and load native addons. Some tests of test/live start workloads and read gigabytes
- * of page tables, hence the generous limits of time.
+ * of page tables, hence the generous limits of time. What loops without end is found by scripts/stalled-test-reporter.ts.
  */
 import { defineConfig } from "vitest/config";
 
@@ -15,6 +15,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: "forks",
     maxWorkers: 2,
-    reporters: ["default", "./scripts/test-summary-reporter.ts"],
+    reporters: ["default", "./scripts/stalled-test-reporter.ts", "./scripts/test-summary-reporter.ts"],
   },
 });

@@ -12,7 +12,7 @@ import { parseSeed } from "./workloads.ts";
 
 interface CompareCommandOptions {
   readonly set: readonly string[];
-  readonly seed: number;
+  readonly seed?: number;
   readonly schemes?: readonly string[];
   readonly against: string;
   readonly config: "page" | "nopage";
@@ -45,8 +45,12 @@ export function addCompare(program: Command, run: (action: () => Promise<number>
     .command("compare")
     .description("compare schemes over one history: answers, decisions, costs, and a verdict on each")
     .argument("[what]", "a workload, all, a scenario file or a capture; with --then and without it: this machine")
-    .option("--set <name=value>", "a parameter of the workload; may be given again", collect, [])
-    .option("--seed <n>", "another seed gives another history of the same kind (default: 1)", parseSeed, 1)
+    .addOption(
+      new Option("--set <name=value>", "a parameter of the workload; may be given again")
+        .argParser(collect)
+        .default([], "its own"),
+    )
+    .option("--seed <n>", "another seed gives another history of the same kind (default: 1)", parseSeed)
     .option("--schemes <ids>", "schemes to compare, or all (default: all)", parseNames)
     .option("--against <id>", "the scheme that costs are compared with", "page")
     .addOption(
@@ -55,7 +59,11 @@ export function addCompare(program: Command, run: (action: () => Promise<number>
         .default("page"),
     )
     .option("--costs <file>", "prices as foliometer calibrate wrote them (default: those of a published machine)")
-    .option("--then <steps>", "what happens to a capture; steps with ; between them; may be given again", collect, [])
+    .addOption(
+      new Option("--then <steps>", "what happens to a capture; steps with ; between them; may be given again")
+        .argParser(collect)
+        .default([], "nothing"),
+    )
     .option("--no-witnesses", "do not look for the smallest scenario that shows each finding")
     .addOption(new Option("--json", "the comparison as one JSON document").conflicts(["markdown", "html"]))
     .addOption(new Option("--markdown", "as Markdown").conflicts("html"))
@@ -149,6 +157,9 @@ async function compareWhat(
   if (kind !== "workload" && options.set.length > 0) {
     throw new UsageError("--set is for workloads: a scenario or a capture has no parameters.");
   }
+  if (kind !== "workload" && options.seed !== undefined) {
+    throw new UsageError("--seed is for workloads: a scenario or a capture is always the same.");
+  }
   if (kind !== "capture" && options.then.length > 0) {
     throw new UsageError("--then is for captures: a workload or a scenario says itself what happens.");
   }
@@ -183,7 +194,7 @@ async function compareNamed(id: string, options: CompareCommandOptions, study: C
   ]);
   const workload = await workloadOf(id);
   const values = await parseSettings(workload, options.set);
-  return compareWorkload(workload, { values, seed: options.seed }, study);
+  return compareWorkload(workload, { values, seed: options.seed ?? 1 }, study);
 }
 
 async function compareFile(file: string, study: CompareOptions): Promise<Comparison | undefined> {

@@ -22,7 +22,7 @@ const RULES: readonly CowRule[] = ["large-reuse", "exclusive", "page-count", "ma
 const TITLES: Readonly<Record<CowRule, string>> = {
   "large-reuse": "large-reuse: PageAnonExclusive, and large folios that are one process's own (Linux 6.15 and later)",
   exclusive: "exclusive: PageAnonExclusive (Linux 5.19 to 6.14)",
-  "page-count": "page-count: page_count == 1 for small pages, mapcount for huge ones (Linux 5.9 to 5.18)",
+  "page-count": "page-count: page_count == 1 for small pages, mapcount for huge ones (Linux 5.9 to 5.17)",
   mapcount: "mapcount: mapcount == 1 (before Linux 5.8)",
 };
 

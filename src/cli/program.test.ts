@@ -26,7 +26,7 @@ test("every option in an example of --help exists", () => {
     command.outputHelp();
     const known = new Set(
       program.commands
-        .flatMap((command) => [command, ...command.commands])
+        .flatMap((parent) => [parent, ...parent.commands])
         .flatMap(({ options }) => options.map(({ long }) => long)),
     );
     const examples = help.slice(help.indexOf("Examples:"));

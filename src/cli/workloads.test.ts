@@ -1,28 +1,8 @@
 import { readFileSync } from "node:fs";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
+import { foliometer } from "../../test/foliometer-in-process.ts";
 import { WORKLOADS } from "../workloads/index.ts";
-import { runProgram } from "./program.ts";
 import { formatMarkdown, parseSeed } from "./workloads.ts";
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
-});
-
-/** What a command prints and ends with. */
-async function foliometer(...args: string[]): Promise<{ stdout: string; stderr: string; code: number | string }> {
-  const written = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      written[name] += String(text);
-      return true;
-    });
-  }
-  process.exitCode = 0;
-  await runProgram(["node", "foliometer", ...args]);
-  vi.restoreAllMocks();
-  return { ...written, code: process.exitCode ?? 0 };
-}
 
 test("workloads lists every workload with its parameters, defaults and ranges", async () => {
   const { stdout, stderr, code } = await foliometer("workloads");

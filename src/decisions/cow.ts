@@ -221,6 +221,7 @@ function swapInRule({ swapIn }: EraOfReuse): DecisionRule {
     yes: "map it exclusive and writable",
     no: "map it read-only",
     wrongYes: LEAK,
-    wrongNo: needlessCopy(pageBytes),
+    // The write fault asks anew and may reuse the page then: 7.3 has dropped this rule for that reason.
+    wrongNo: { kind: "needless-work", text: "the first write to the page faults once more" },
   };
 }

@@ -53,6 +53,7 @@ export class Decisions implements KernelDecisions {
   private readonly isDeciderStudied: boolean;
   private readonly rules: ReadonlyMap<string, DecisionRule>;
   private readonly record: DecisionRecord;
+  private lastRule: DecisionRule;
   private listener: DecisionListener | undefined;
 
   constructor(options: DecisionsOptions) {
@@ -65,6 +66,7 @@ export class Decisions implements KernelDecisions {
     this.isDeciderStudied = options.studied.some(({ counter }) => counter === options.decider?.counter);
     const rules = rulesOf(options.cowRule);
     this.rules = new Map(rules.map((rule) => [rule.id, rule]));
+    this.lastRule = rules[0];
     this.record = { rule: rules[0], situation: emptySituation(), truth: NO, taken: false, decisions: [] };
   }
 
@@ -103,9 +105,12 @@ export class Decisions implements KernelDecisions {
     this.tell(this.listener, rule, certain(rule.decide(this.truth, situation)), taken);
   }
 
+  /** Operations ask the same again and again: a write fault of every page, for one. */
   private ruleOf(decision: OperationDecision): DecisionRule {
+    if (decision === this.lastRule.id) return this.lastRule;
     const rule = this.rules.get(decision);
     if (rule === undefined) throw new Error(`invariant broken: the operation's decision ${decision} has no rule`);
+    this.lastRule = rule;
     return rule;
   }
 
@@ -127,12 +132,8 @@ export class Decisions implements KernelDecisions {
   ): void {
     const { head, mm } = this.record.situation;
     const { pageTables } = this;
-    const { ifUnknown = "a walk" } = rule;
-    if (ifUnknown === "go on" || (ifUnknown === "the operation's walk" && truth === YES)) return;
-    if (ifUnknown === "just walked") {
-      askRmap(head, { pageTables, counter });
-      return;
-    }
+    if (rule.ifUnknown === "just walked") askRmap(head, { pageTables, counter });
+    if (!makesWalk(rule, truth)) return;
     let visit: RmapVisitor | undefined;
     if (rule.asks.every((question) => question === "mapped")) visit = () => false;
     else if (rule.asks.every((question) => question === "others")) {
@@ -154,6 +155,11 @@ export class Decisions implements KernelDecisions {
     }
     listener(record);
   }
+}
+
+/** Is the reverse map walked for this rule's sake alone where the answer is UNKNOWN? */
+export function makesWalk({ ifUnknown = "a walk" }: DecisionRule, truth: typeof NO | typeof YES): boolean {
+  return ifUnknown === "a walk" || (ifUnknown === "the operation's walk" && truth === NO);
 }
 
 /** A rule's answer as a decision: what has no answer needs a walk. */

@@ -4,7 +4,7 @@
 export { type DecidedFolios, SchemeAnswers } from "./answers.ts";
 export { cowRules } from "./cow.ts";
 export * from "./decision-record.ts";
-export { type AskedScheme, Decisions, type DecisionsOptions } from "./decisions.ts";
+export { type AskedScheme, Decisions, type DecisionsOptions, makesWalk } from "./decisions.ts";
 export { LEFT_OUT_CONSUMERS, type LeftOutConsumer } from "./left-out.ts";
 export { type PinComparison, comparePins, referencesUntilPinned } from "./pins.ts";
 export { DECISION_RULES, findRule, rulesOf } from "./registry.ts";

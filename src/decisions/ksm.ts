@@ -33,8 +33,10 @@ export const KSM_RULES: readonly DecisionRule[] = [
     asked: "surveyed",
     applies: ({ kind }) => kind === KSM,
     decide: (answers, { head }) => {
-      const mappings = answers.unit === "entries" ? answers.mappings(head) : UNKNOWN_COUNT;
-      return mappings === UNKNOWN_COUNT ? UNKNOWN : yesIf(mappings > 1);
+      const mappings = answers.mappings(head);
+      if (mappings === UNKNOWN_COUNT) return UNKNOWN;
+      // Two VMAs or tables are two mappings at least; one may hold many.
+      return mappings > 1 || answers.unit === "entries" ? yesIf(mappings > 1) : UNKNOWN;
     },
     yes: "keep it",
     no: "another copy takes its place",

@@ -77,7 +77,7 @@ test("what answers that say too much and too little lead to (kernel-facts 4.1-4.
     "reuse-large: needless-copy / leak",
     "reuse-pmd: needless-copy / leak",
     "reuse-hugetlb: needless-copy / leak",
-    "swap-in-exclusive: needless-copy / leak",
+    "swap-in-exclusive: needless-work / leak",
     "maybe-pinned: refused / corruption",
     "longterm-drain: needless-work / refused",
     "memfd-seal: refused / corruption",

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createTestMachine } from "../../test/memory/machine.ts";
 import { EBADF, EFAULT, EINVAL } from "./errno.ts";
 import { exitMm } from "./exit.ts";
@@ -123,4 +123,16 @@ test("gup_test pins one range on the machine at a time", () => {
   closeAllPins(memory, other);
   expect(stopGupTest(memory, mm)).toBe(0);
   expect(stopGupTest(memory, mm)).toBe(-EBADF);
+});
+
+test("a page that no fault makes exclusive ends in a broken invariant, and not in faults without end", () => {
+  const { memory, mm } = machine(1);
+  write(memory, mm, BASE, 1);
+  exitMm(memory, fork(memory, mm, "C"));
+  const { frames } = memory;
+  const set = frames.set.bind(frames);
+  vi.spyOn(frames, "set").mockImplementation((frame, flags) => set(frame, flags & ~OWNER_2));
+  expect(() => startGupTest(memory, mm, START, PAGE, false)).toThrow(
+    /a fault that is resolved is not met again and again/,
+  );
 });

@@ -5,7 +5,7 @@
  * largest ratio that any workload showed, and that workload; a loss is not added up: workloads are examples, and a sum over
  * them would weigh what nobody has measured.
  */
-import type { Comparison, Verdict } from "../study/index.ts";
+import type { ComparedScheme, Comparison } from "../study/index.ts";
 import { formatComparisonMarkdown, markdownTable } from "./comparison-markdown.ts";
 import type { ComparisonCell, ComparisonTable } from "./comparison-tables.ts";
 import { type ComparisonTextOptions, drawTable } from "./comparison-text.ts";
@@ -38,6 +38,7 @@ export function formatComparisonsJson(comparisons: readonly Comparison[]): strin
 
 function summaryTable(comparisons: readonly Comparison[]): ComparisonTable {
   const ids = [...new Set(comparisons.flatMap(({ schemes }) => schemes.map(({ id }) => id)))];
+  const against = againstOf(comparisons);
   return {
     title: `Verdicts over ${formatCount(comparisons.length)} workloads`,
     columns: [
@@ -49,25 +50,48 @@ function summaryTable(comparisons: readonly Comparison[]): ComparisonTable {
       { heading: "bits a page", align: "right" },
       { heading: "bits a folio", align: "right" },
     ],
-    rows: ids.map((id) => summaryRow(id, comparisons)),
+    rows: ids.map((id) => [...historyCells(id, comparisons), ...stateCells(id, comparisons)]),
     notes: [
       "breaks in: workloads with an unsafe decision or a broken guarantee. unseen: unmapped pages of partially mapped " +
         "anonymous folios that the scheme does not see, at one time. others wrong: answers to `others` that are not the " +
-        "truth, in per mille. bits: what the scheme does without, against that of the comparison; negative: it needs more.",
+        `truth, in per mille. bits: what the scheme does without, against ${against}; negative: it needs more.`,
+      ...comparisons
+        .filter((comparison) => comparison.against !== against)
+        .map(
+          ({ workload, against: other }) =>
+            `${against} cannot count ${workload.id}: there times are compared with ${other}.`,
+        ),
     ],
   };
 }
 
-function summaryRow(id: string, comparisons: readonly Comparison[]): ComparisonCell[] {
+/** What most are compared with: only a workload that this scheme cannot count is compared with another. */
+function againstOf(comparisons: readonly Comparison[]): string {
+  const times = new Map<string, number>();
+  for (const { against } of comparisons) times.set(against, (times.get(against) ?? 0) + 1);
+  return [...times].reduce((most, each) => (each[1] > most[1] ? each : most), ["", 0] as const)[0];
+}
+
+/** A property of the scheme and of no history. */
+function stateCells(id: string, comparisons: readonly Comparison[]): ComparisonCell[] {
+  const bitsOf = (wanted: string): ComparedScheme["stateBits"] | undefined =>
+    comparisons.flatMap(({ schemes }) => schemes).find((scheme) => scheme.id === wanted)?.stateBits;
+  const base = bitsOf(againstOf(comparisons));
+  const own = bitsOf(id);
+  if (base === undefined || own === undefined) return [plain(""), plain("")];
+  return [plain(formatCount(base.perPage - own.perPage)), plain(formatCount(base.perFolio - own.perFolio))];
+}
+
+/** What the workloads showed. */
+function historyCells(id: string, comparisons: readonly Comparison[]): ComparisonCell[] {
   let breaks = 0;
   let unseenBytes = 0;
   let othersWrong = 0;
-  let verdict: Verdict | undefined;
   const slow = new Map<string, { readonly ratio: number; readonly workload: string }>();
   for (const { schemes, verdicts, hiddenMemory, questions, workload } of comparisons) {
     const row = schemes.findIndex((scheme) => scheme.id === id);
     if (row < 0) continue;
-    verdict = verdicts[row];
+    const verdict = verdicts[row];
     if (verdict.breaks.length > 0) breaks++;
     unseenBytes = Math.max(unseenBytes, hiddenMemory[row].bytesMax);
     for (const { question, asked, byScheme } of questions) {
@@ -93,7 +117,5 @@ function summaryRow(id: string, comparisons: readonly Comparison[]): ComparisonC
     },
     plain(formatSize(unseenBytes)),
     plain(othersWrong > 0 && othersWrong < 1 ? "<1" : formatCount(Math.round(othersWrong))),
-    plain(formatCount(verdict?.freesBitsPerPage ?? 0)),
-    plain(formatCount(verdict?.freesBitsPerFolio ?? 0)),
   ];
 }

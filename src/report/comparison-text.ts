@@ -61,7 +61,7 @@ export function drawTable({ title, columns, rows, notes }: ComparisonTable, opti
     {
       columns: columns.map(({ heading, align }, index): Column => {
         const isText = align === "left" && index > 0;
-        return { heading, align, rank: index === 0 ? 0 : index, ...(isText ? { cutTo: 16, atMost: 60 } : {}) };
+        return { heading, align, rank: index === 0 ? 0 : index, ...(isText ? { cutTo: 16 } : {}) };
       }),
       rows: rows.map((cells) =>
         cells.map(({ text, tone }) => {

@@ -196,12 +196,12 @@ function* comparingScenario(
   options: CompareOptions,
 ): Generator<StudyProgress, Comparison> {
   const study = studyOptions(facts, options);
-  const historyOf = (what: Scenario, schemes: readonly Scheme[]): StudiedHistory =>
+  const historyOf = (what: Scenario, schemes: readonly Scheme[], frames = frameCount): StudiedHistory =>
     createModelHistory(what, {
       config: options.config ?? "page",
       schemes,
       seed: facts.seed,
-      ...(frameCount === undefined ? {} : { frameCount }),
+      ...(frames === undefined ? {} : { frameCount: frames }),
       ...(options.cowRule === undefined ? {} : { cowRule: options.cowRule }),
       ...(options.decidedBy === undefined ? {} : { decidedBy: options.decidedBy }),
     });

@@ -109,7 +109,7 @@ export interface DecisionOfScheme {
   /** Decided YES where the truth says NO, and what that does. */
   readonly wrongYes: FlippedDecisions;
   readonly wrongNo: FlippedDecisions;
-  /** Could not say: the reverse map was walked. */
+  /** Could not say, and the reverse map was walked for this decision alone: not where the operation walks anyway. */
   readonly walks: number;
 }
 

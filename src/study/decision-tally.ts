@@ -2,10 +2,11 @@
  * Counts decisions: how often a scheme decides otherwise than the truth would, in which direction, and what follows.
  *
  * Heard are those that operations make (met) and those asked of folios at rest (surveyed). A scheme that cannot say has
- * the reverse map walked and then decides as the truth: a walk, no flip. There is a row for every rule, also for those that
+ * the reverse map walked and then decides as the truth: a walk, no flip. Where the operation walks anyway, has just walked
+ * or goes on without, not knowing is neither. There is a row for every rule, also for those that
  * nobody asked. Invariant: `asked` of a row is the number of records heard, for all schemes alike.
  */
-import { type Consequence, type DecisionRecord, type DecisionRule, isUnsafe } from "../decisions/index.ts";
+import { type Consequence, type DecisionRecord, type DecisionRule, isUnsafe, makesWalk } from "../decisions/index.ts";
 import { type NO, UNKNOWN, YES } from "../schemes/index.ts";
 import type { DecisionRow, FlippedDecisions } from "./comparison.ts";
 
@@ -43,11 +44,13 @@ export class DecisionTally {
     heard.asked++;
     if (record.truth === YES) heard.truthYes++;
     const { decisions, truth } = record;
+    const isWalk = makesWalk(record.rule, truth);
     for (let row = 0; row < this.schemeCount; row++) {
       const decision = decisions[row];
       if (decision === truth) continue;
-      if (decision === UNKNOWN) heard.walks[row]++;
-      else this.flip(decision === YES ? heard.wrongYes[row] : heard.wrongNo[row], record, decision);
+      if (decision === UNKNOWN) {
+        if (isWalk) heard.walks[row]++;
+      } else this.flip(decision === YES ? heard.wrongYes[row] : heard.wrongNo[row], record, decision);
     }
   };
 

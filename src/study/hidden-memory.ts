@@ -2,9 +2,10 @@
  * Partially mapped anonymous folios that a scheme does not see: how many, how much unmapped memory they hold, how long.
  *
  * A scheme that answers NO or UNKNOWN to `partial` does not put the folio on the deferred split queue (kernel-facts 2.7),
- * so its unmapped pages stay allocated until somebody looks. Whether a folio is hidden changes only with its entries:
- * looked at are the folios that a step touched, and forgotten those that are mapped no longer. Invariant: between two
- * steps `hidden` of a scheme holds exactly the folios that are hidden from it.
+ * so its unmapped pages stay allocated until somebody looks. Once it has said YES the folio is on the queue, and what it
+ * says later changes nothing: PG_partially_mapped stays until the folio is split or freed. Whether a folio is hidden changes
+ * only with its entries: looked at are the folios that a step touched, and forgotten those that are mapped no longer.
+ * Invariant: between two steps `folios` of a scheme holds exactly the folios that are hidden from it.
  */
 import { PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import { ANON } from "../memory/index.ts";
@@ -20,6 +21,8 @@ interface HiddenFolio {
 
 interface HiddenFromScheme {
   readonly folios: Map<number, HiddenFolio>;
+  /** Orders of the folios that the scheme has seen to be partially mapped, by head: they are queued. */
+  readonly queued: Map<number, number>;
   bytes: number;
   foliosMax: number;
   bytesMax: number;
@@ -36,6 +39,7 @@ export class HiddenMemoryTally {
     this.machine = machine;
     this.schemes = machine.studied.map(() => ({
       folios: new Map<number, HiddenFolio>(),
+      queued: new Map<number, number>(),
       bytes: 0,
       foliosMax: 0,
       bytesMax: 0,
@@ -55,13 +59,22 @@ export class HiddenMemoryTally {
     const isPartial = truth.order > 0 && truth.kind === ANON && truth.isPartial;
     const bytes = (truth.nrPages - truth.pagesMapped) * PAGE_SIZE_BYTES;
     for (const [row, { counter }] of this.machine.studied.entries()) {
-      if (isPartial && counter.partial(truth.head) !== YES) this.hide(row, truth.head, bytes, step);
+      const isSeen = isPartial && this.isQueued(row, truth, counter.partial(truth.head) === YES);
+      if (isPartial && !isSeen) this.hide(row, truth.head, bytes, step);
       else this.show(row, truth.head, step);
     }
   }
 
+  /** A folio of another order is another folio. */
+  private isQueued(row: number, { head, order }: FolioTruth, isSeenNow: boolean): boolean {
+    const { queued } = this.schemes[row];
+    if (isSeenNow) queued.set(head, order);
+    return queued.get(head) === order;
+  }
+
   /** A folio is mapped no longer. */
   forget(head: number, step: number): void {
+    for (const { queued } of this.schemes) queued.delete(head);
     if (!this.hiddenCount.has(head)) return;
     for (let row = 0; row < this.schemes.length; row++) this.show(row, head, step);
   }

@@ -12,6 +12,7 @@ import { Study, type StudyOptions, type StudyProgress } from "./compare-history.
 import { priceOperations } from "./operation-price.ts";
 import { DEFAULT_BOUNDS, type SampleBounds } from "./question-sample.ts";
 import { type ShrinkBounds, linesOf, shrinkingLines, textOf } from "./shrink-lines.ts";
+import { FAMILY_SIZES, scanFamilies } from "./scan-families.ts";
 import { isScan } from "./scan-tally.ts";
 import { CATASTROPHIC_RATIO, type SchemeFinding } from "./verdict-findings.ts";
 
@@ -24,7 +25,7 @@ export interface WitnessSource {
   /** Witnesses of findings of the same kind under other schemes: often they do for this one, too. */
   readonly earlier?: readonly string[];
   /** A history under some schemes; a scheme's position is that in the array. */
-  readonly historyOf: (scenario: Scenario, schemes: readonly Scheme[]) => StudiedHistory;
+  readonly historyOf: (scenario: Scenario, schemes: readonly Scheme[], frameCount?: number) => StudiedHistory;
   readonly study: StudyOptions;
 }
 
@@ -32,6 +33,9 @@ export interface WitnessSource {
 export type WitnessBounds = ShrinkBounds;
 
 export const DEFAULT_WITNESS_BOUNDS: WitnessBounds = { runsMax: 300, linesMax: 60_000 };
+
+/** Page frames of machines on which candidates are tried first; the usual one has 262,144. */
+const SMALL_MACHINES: readonly number[] = [16_384, 65_536];
 
 /**
  * Searches a small scenario for a finding. `schemes`: the finding's own and the one it is compared with. Returns "" if the
@@ -44,15 +48,26 @@ export function* searchingWitness(
   bounds: WitnessBounds = DEFAULT_WITNESS_BOUNDS,
 ): Generator<StudyProgress, string> {
   const schemes = scheme === against ? [scheme] : [scheme, against];
-  const shows = (text: string): boolean => showsFinding(text, finding, schemes, source);
+  const shows = (text: string, frameCount?: number): boolean =>
+    showsFinding(text, finding, schemes, source, frameCount);
   let runs = 0;
   const progress = (): StudyProgress => ({ phase: "witness", done: runs, text: `${scheme.id}: ${finding.text}` });
+  for (const text of source.earlier ?? []) {
+    runs++;
+    const isShown = shows(text);
+    yield progress();
+    if (isShown) return `# ${scheme.id}: ${finding.text}\n${textOf(linesOf(text))}`;
+  }
+  if (finding.kind.by === "operation" && isScan(finding.kind.operation)) {
+    for (const text of FAMILY_SIZES.flatMap(scanFamilies)) {
+      runs++;
+      const isShown = shows(text, SMALL_MACHINES[0]);
+      yield progress();
+      if (isShown) return `# ${scheme.id}: ${finding.text}\n${text}`;
+    }
+  }
   let start: string | undefined;
-  const starts = [
-    ...(source.earlier ?? []).map((text) => () => text),
-    ...source.smaller,
-    () => cutBehind(source.text, finding.line),
-  ];
+  const starts = [...source.smaller, () => cutBehind(source.text, finding.line)];
   for (const textOfStart of starts) {
     const candidate = textOfStart();
     runs++;
@@ -63,11 +78,13 @@ export function* searchingWitness(
     break;
   }
   if (start === undefined) return "";
+  // Every candidate has a machine of its own: a small one, if the scenario fits into it, is made much sooner.
+  const frameCount = SMALL_MACHINES.find((frames) => shows(start, frames));
   const search = shrinkingLines(start, bounds);
   let next = search.next();
   while (next.done !== true) {
     runs++;
-    const isKept = shows(next.value);
+    const isKept = shows(next.value, frameCount);
     yield progress();
     next = search.next(isKept);
   }
@@ -91,11 +108,15 @@ export function showsFinding(
   finding: SchemeFinding,
   schemes: readonly Scheme[],
   { historyOf, study: options }: Pick<WitnessSource, "historyOf" | "study">,
+  frameCount?: number,
 ): boolean {
   const parsed = parseScenario(text, "candidate.scn", "model");
   if (!parsed.ok) return false;
   try {
-    const study = new Study(historyOf(parsed.scenario, schemes), { ...options, bounds: boundsFor(finding, options) });
+    const study = new Study(historyOf(parsed.scenario, schemes, frameCount), {
+      ...options,
+      bounds: boundsFor(finding, options),
+    });
     for (let step = study.step(); step !== undefined; step = study.step()) {
       if (isBrokenIn(study, finding)) return true;
     }

@@ -25,7 +25,16 @@ const FLOORS: readonly (readonly string[])[] = [
 ];
 
 /** They run in the browser as they are: neither Node nor any package. */
-const PURE_FLOORS = new Set(["kernel", "schemes", "memory", "figures", "decisions", "checker", "scenario", "workloads"]);
+const PURE_FLOORS = new Set([
+  "kernel",
+  "schemes",
+  "memory",
+  "figures",
+  "decisions",
+  "checker",
+  "scenario",
+  "workloads",
+]);
 
 /** A report gets a result and gives bytes: of those who make results it may know the types only. */
 const RESULT_MAKERS = new Set(["study", "checker", "calibration", "capture", "workloads", "scenario", "memory"]);
