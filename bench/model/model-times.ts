@@ -11,8 +11,8 @@ import { zapVmaRange } from "../../src/memory/zap.ts";
 /** Frames for three times 1 GiB, in one node. */
 const FRAMES = 3 * 262_144 + 65_536;
 
-/** A function is compiled well after a few thousand calls. */
-const WARM_UP_PASSES = 3;
+/** A function is compiled well after a few thousand calls, and unmapping 1 GiB of huge pages makes 512 of them. */
+const WARM_UP_PASSES = 8;
 
 function newRun(): ModelRun {
   return new ModelRun(

@@ -16,6 +16,8 @@ interface CompareCommandOptions {
   readonly schemes?: readonly string[];
   readonly against: string;
   readonly config: "page" | "nopage";
+  readonly cow: NonNullable<CompareOptions["cowRule"]>;
+  readonly decidedBy?: string;
   readonly costs?: string;
   readonly then: readonly string[];
   readonly witnesses: boolean;
@@ -58,6 +60,12 @@ export function addCompare(program: Command, run: (action: () => Promise<number>
         .choices(["page", "nopage"])
         .default("page"),
     )
+    .addOption(
+      new Option("--cow <rule>", "the era's rule of copy-on-write")
+        .choices(["large-reuse", "exclusive", "page-count", "mapcount"])
+        .default("large-reuse"),
+    )
+    .option("--decided-by <scheme>", "the scheme that decides in the kernel's place")
     .option("--costs <file>", "prices as foliometer calibrate wrote them (default: those of a published machine)")
     .addOption(
       new Option("--then <steps>", "what happens to a capture; steps with ; between them; may be given again")
@@ -135,7 +143,15 @@ async function studyOptionsOf(options: CompareCommandOptions): Promise<CompareOp
   const against = schemeOf(options.against);
   const schemes = asked.includes("all") ? SCHEMES : withAgainst([...new Set(asked.map(schemeOf))], against);
   const costs: CostProfile = options.costs === undefined ? XEON_4210R : await readCosts(options.costs);
-  return { schemes, against, costs, config: options.config, witnesses: options.witnesses };
+  return {
+    schemes,
+    against,
+    costs,
+    config: options.config,
+    cowRule: options.cow,
+    ...(options.decidedBy === undefined ? {} : { decidedBy: schemeOf(options.decidedBy) }),
+    witnesses: options.witnesses,
+  };
 }
 
 function withAgainst(schemes: readonly Scheme[], against: Scheme): readonly Scheme[] {

@@ -27,6 +27,20 @@ test("bash offers a command's own options and the choices of an option", (ctx) =
   expect(offer(bash, "foliometer", "completion", "")).toContain("fish");
 });
 
+test("bash completes what compares, calibrates and tests copy-on-write", (ctx) => {
+  const bash = requireCommand(ctx, "bash");
+  expect(offer(bash, "foliometer", "co")).toEqual(["compare", "cow", "completion"]);
+  expect(offer(bash, "foliometer", "ca")).toEqual(["capture", "calibrate"]);
+  // A workload, a capture or, here, a scenario: the current directory has files and no directory.
+  expect(offer(bash, "foliometer", "compare", "curr")).toEqual(["current"]);
+  expect(offer(bash, "foliometer", "compare", "--th")).toEqual(["--then", "--threads"]);
+  expect(offer(bash, "foliometer", "compare", "--config", "n")).toEqual(["nopage"]);
+  expect(offer(bash, "foliometer", "cow", "--rule", "")).toEqual(
+    expect.arrayContaining(["mapcount", "page-count", "exclusive", "large-reuse"]),
+  );
+  expect(offer(bash, "foliometer", "workloads", "s")).toContain("show");
+});
+
 test("every command and every long option is in every script", () => {
   const program = buildProgram();
   for (const shell of ["bash", "zsh", "fish"] as const) {

@@ -48,6 +48,7 @@ interface Described {
   readonly options: readonly Option[];
   /** Choices of its first argument, or its own commands; none: a directory, or a file. */
   readonly choices: readonly string[];
+  /** Its first argument may be a file. */
   readonly takesFile: boolean;
 }
 
@@ -57,7 +58,7 @@ function describe(command: Command): Described {
     summary: command.description(),
     options: optionsOf(command),
     choices: command.registeredArguments[0]?.argChoices ?? command.commands.map((own) => own.name()),
-    takesFile: command.registeredArguments[0]?.name() === "file",
+    takesFile: ["file", "what"].includes(command.registeredArguments[0]?.name() ?? ""),
   };
 }
 

@@ -159,8 +159,10 @@ function walkPtes(walk: VmaWalk, table: number, start: number, end: number): boo
         if (!isPresent(next) || frameOfEntry(next) !== frame + count) break;
       }
     }
-    if (costs !== undefined) costs.entries += count;
+    // Whom one entry satisfies looks at no other of the batch.
+    if (costs !== undefined) costs.entries++;
     if (isFound && !visit({ vma, page, table, level: LEVEL_PTE, first: frame - head, pageCount: count })) return false;
+    if (costs !== undefined) costs.entries += count - 1;
   }
   return true;
 }

@@ -26,8 +26,6 @@ export interface ComparisonTable {
 }
 
 const PER_MILLE = 1000;
-/** From this on an operation is called catastrophically slower (the question of January 2022). */
-const CATASTROPHIC = 10;
 /** Below this a difference in time is not worth a reader's eye. */
 const NOTABLE_RATIO = 1.05;
 
@@ -231,7 +229,9 @@ function linesOfGroup(row: DecisionRow, ids: readonly string[], of: DecisionOfSc
   ]);
 }
 
-function operationTable({ schemes, operations, against }: Comparison): ComparisonTable {
+function operationTable({ schemes, operations: inOrder, against, verdicts }: Comparison): ComparisonTable {
+  // Those that differ most come first: on a narrow terminal the last ones have no room.
+  const operations = inOrder.toSorted((one, other) => largestRatio(other) - largestRatio(one));
   const base = schemes.findIndex(({ id }) => id === against);
   return {
     title: `Cost of operations, as a ratio to ${against}`,
@@ -244,14 +244,24 @@ function operationTable({ schemes, operations, against }: Comparison): Compariso
       [plain(`(${against}, us each)`), ...operations.map((row) => plain(microsecondsEach(row, base)))],
       ...schemes.map(({ id }, index) => [
         plain(id),
-        ...operations.map(({ byScheme }): ComparisonCell => ratioCell(byScheme[index].ratio)),
+        ...operations.map(({ operation, byScheme }): ComparisonCell => {
+          const isCatastrophic = verdicts[index].catastrophic.some((finding) => finding.operation === operation);
+          return ratioCell(byScheme[index].ratio, isCatastrophic);
+        }),
       ]),
     ],
     notes: [
       "The whole operation: what it does besides counting, counting, questions and the reverse map walks that these make. " +
-        `From ${CATASTROPHIC} on it is called catastrophic. The range of each ratio is in the JSON form.`,
+        "! the verdict calls it catastrophic: at least one step of it takes ten times as long, which an average may hide. " +
+        "The range of each ratio is in the JSON form.",
     ],
   };
+}
+
+/** The ratio that is farthest from 1, either way, of all of it or of its worst step. */
+function largestRatio({ byScheme }: OperationRow): number {
+  const factors = byScheme.flatMap(({ ratio, worst }) => [ratio.middle, 1 / ratio.middle, worst.ratio.middle]);
+  return Math.max(...factors.filter(Number.isFinite));
 }
 
 function microsecondsEach({ count, byScheme }: OperationRow, base: number): string {
@@ -259,9 +269,12 @@ function microsecondsEach({ count, byScheme }: OperationRow, base: number): stri
   return (ns / 1000).toFixed(ns < 100_000 ? 2 : 0);
 }
 
-function ratioCell({ middle, low, high }: OperationRow["byScheme"][number]["ratio"]): ComparisonCell {
+function ratioCell(
+  { middle, low, high }: OperationRow["byScheme"][number]["ratio"],
+  isCatastrophic: boolean,
+): ComparisonCell {
   if (!Number.isFinite(middle)) return plain("-");
-  if (middle >= CATASTROPHIC) return { text: `${formatRatio(middle)} !`, tone: "bad" };
+  if (isCatastrophic) return { text: `${formatRatio(middle)} !`, tone: "bad" };
   const isNotable = middle >= NOTABLE_RATIO && low > 1;
   const isBetter = middle <= 1 / NOTABLE_RATIO && high < 1;
   return { text: formatRatio(middle), tone: isNotable ? "notable" : isBetter ? "good" : "plain" };

@@ -78,7 +78,7 @@ export function createCountedMachine(options: MachineOptions): CountedMachine {
   const frames = new Frames(options.frameCount ?? DEFAULT_FRAMES, options.keepContents ?? true);
   // The views look at the machine, which needs the counters first: they are connected last.
   const connection: { memory?: Memory } = {};
-  const ledger = new EntryLedger();
+  const ledger = new EntryLedger(frames.order);
   const views = viewsOf(connection, ledger);
   const counters = createCounters(options, frames, views);
   const { kernel, studied, decider } = counters;

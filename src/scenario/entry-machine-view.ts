@@ -5,11 +5,10 @@
  * a run out of its chain before a remove is told, and puts it in after an add was.
  */
 import { LEVEL_PTE } from "../kernel/index.ts";
-import type { PageTableView, RmapVisitor } from "../schemes/index.ts";
+import type { FolioPlace, PageTableView, RmapVisitor } from "../schemes/index.ts";
 import type { EntryFolios } from "./entry-machine-folios.ts";
 import type { EntryRuns } from "./entry-machine-runs.ts";
 import type { EntrySpaces } from "./entry-machine-spaces.ts";
-import { pagesLeftInTable } from "./entry-machine-tables.ts";
 
 /** Where the batch in flight has its folio: its VMA may have no entry of it yet, or none any more. */
 export interface FlyingBatch {
@@ -43,10 +42,21 @@ export class EntryView implements PageTableView {
     return this.count(folio, vma, table);
   }
 
-  tablesSpanned(folio: number, vma: number): number {
-    const start = this.startOf(folio, vma);
-    const pages = 2 ** this.folios.orders[folio];
-    return 1 + Math.ceil(Math.max(0, pages - pagesLeftInTable(start)) / 512);
+  placeInVma(folio: number, vma: number): FolioPlace {
+    const { startPage, endPage } = this.spaces.vmaOf(vma);
+    return { first: this.startOf(folio, vma), start: startPage, end: endPage };
+  }
+
+  lowestMapped(folio: number, vma: number, table: number): number {
+    const { runs } = this;
+    const size = 2 ** this.folios.orders[folio];
+    let lowest = -1;
+    for (let run = runs.firstOf(folio); run >= 0; run = runs.nextOf(run)) {
+      if (runs.vma[run] !== vma || (table >= 0 && runs.table[run] !== table) || !runs.maps(run, folio, size)) continue;
+      const first = Math.max(0, runs.lowestOf(run) - folio);
+      if (lowest < 0 || first < lowest) lowest = first;
+    }
+    return lowest;
   }
 
   walk(folio: number, visit: RmapVisitor): void {

@@ -28,7 +28,8 @@ function createWatcher(): { scheme: Scheme; complaints: string[] } {
       if (ofVma !== (counts.get(`${folio} ${vma}`) ?? 0))
         complaints.push(`${what} of ${folio}: VMA ${vma} has ${ofVma}`);
       if (ofTable !== (counts.get(`${folio} ${vma} ${table}`) ?? 0)) complaints.push(`${what}: table has ${ofTable}`);
-      if ((context.pageTables?.tablesSpanned?.(folio, vma) ?? 0) < 1) complaints.push(`${what}: spans no table`);
+      const lowest = context.pageTables?.lowestMapped?.(folio, vma, -1) ?? -1;
+      if (lowest < 0 !== (ofVma === 0)) complaints.push(`${what}: maps page ${lowest}, and ${ofVma} entries`);
     };
     const entriesOf = (pages: number, level: Level): number => (level === LEVEL_PTE ? pages : 1);
     const counter = mmOwner.createCounter(context);

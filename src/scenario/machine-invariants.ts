@@ -163,8 +163,14 @@ function checkRmap(memory: Memory, head: number, entries: number): void {
 }
 
 /** What schemes see of page tables between events is what stands in them. */
-function checkLedger({ ledger }: CountedMachine, head: number, truth: Truth): void {
+function checkLedger({ ledger, memory }: CountedMachine, head: number, truth: Truth): void {
   if (ledger === undefined) return;
+  const lowest = new Map<number, number>();
+  if ((truth.entriesOfVma.get(head)?.size ?? 0) > 0) {
+    for (const { vma, first } of mappingsOf(memory, head)) {
+      lowest.set(vma.id, Math.min(first, lowest.get(vma.id) ?? first));
+    }
+  }
   const entries = truth.entriesOfVma.get(head);
   let vmaCount = 0;
   for (const [vma, counted] of ledger.vmasOf(head)) {
@@ -172,6 +178,11 @@ function checkLedger({ ledger }: CountedMachine, head: number, truth: Truth): vo
     hold(
       entries?.get(vma) === counted,
       () => `folio ${head}: events give VMA ${vma} ${counted} entries, its tables ${entries?.get(vma) ?? 0}`,
+    );
+    const page = ledger.lowestMapped(head, vma, -1);
+    hold(
+      lowest.get(vma) === page,
+      () => `folio ${head}: events give VMA ${vma} page ${page} as its lowest, its tables ${lowest.get(vma)}`,
     );
   }
   hold(

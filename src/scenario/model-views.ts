@@ -5,7 +5,6 @@
  */
 import type { WalkCosts } from "../kernel/index.ts";
 import {
-  ENTRIES_PER_TABLE,
   type MappingVisitor,
   type Memory,
   type Vma,
@@ -13,7 +12,7 @@ import {
   candidateVmas,
   walkRmap,
 } from "../memory/index.ts";
-import type { PageTableView, ReferenceView, RmapVisitor } from "../schemes/index.ts";
+import type { FolioPlace, PageTableView, ReferenceView, RmapVisitor } from "../schemes/index.ts";
 import type { EntryLedger } from "./entry-ledger.ts";
 
 /** How many VMAs a view remembers: more than a folio is mapped by, as a rule. */
@@ -53,16 +52,17 @@ class ModelPageTables implements PageTableView {
     return this.ledger.entriesOfTable(folio, vma, table);
   }
 
-  /** Aligned where the VMA is none that may map the folio: it is going away. */
-  tablesSpanned(folio: number, vmaId: number): number {
+  lowestMapped(folio: number, vma: number, table: number): number {
+    return this.ledger.lowestMapped(folio, vma, table);
+  }
+
+  /** Undefined where the VMA is none that may map the folio: it is going away. */
+  placeInVma(folio: number, vmaId: number): FolioPlace | undefined {
     const { frames, keys } = this.machine();
-    const nrPages = 2 ** frames.order[folio];
     const vma = this.known.get(vmaId) ?? this.findVma(folio, vmaId);
-    if (vma === undefined) return Math.ceil(nrPages / ENTRIES_PER_TABLE);
-    const first = vma.start + keys.indexOf(frames.rmapKey[folio]) - vma.pgoff;
-    const from = Math.max(first, vma.start);
-    const to = Math.min(first + nrPages, vma.end);
-    return Math.floor((to - 1) / ENTRIES_PER_TABLE) - Math.floor(from / ENTRIES_PER_TABLE) + 1;
+    if (vma === undefined) return undefined;
+    const { start, end, pgoff } = vma;
+    return { first: start + keys.indexOf(frames.rmapKey[folio]) - pgoff, start, end };
   }
 
   private findVma(folio: number, vmaId: number): Vma | undefined {

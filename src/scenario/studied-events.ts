@@ -73,7 +73,7 @@ export class ManyListeners implements MemoryEvents {
 
   add(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
     for (const counter of this.counters) counter.add(folio, first, pageCount, level, table, vma, mm);
-    this.ledger.add(folio, pageCount, level, table, vma);
+    this.ledger.add(folio, first, pageCount, level, table, vma);
     this.note(folio);
     this.work.didEntries("entry-set", pageCount, level);
   }
@@ -83,7 +83,7 @@ export class ManyListeners implements MemoryEvents {
       if (counter.dup === undefined) counter.add(folio, first, pageCount, level, table, vma, mm);
       else counter.dup(folio, first, pageCount, level, table, vma, mm);
     }
-    this.ledger.add(folio, pageCount, level, table, vma);
+    this.ledger.add(folio, first, pageCount, level, table, vma);
     this.note(folio);
     this.work.didEntries("entry-copied", pageCount, level);
   }
@@ -91,7 +91,7 @@ export class ManyListeners implements MemoryEvents {
   remove(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, mm: number): void {
     this.note(folio);
     this.work.didEntries("entry-cleared", pageCount, level);
-    this.ledger.remove(folio, pageCount, level, table, vma);
+    this.ledger.remove(folio, first, pageCount, level, table, vma);
     for (const counter of this.counters) counter.remove(folio, first, pageCount, level, table, vma, mm);
   }
 
@@ -107,11 +107,11 @@ export class ManyListeners implements MemoryEvents {
     mm: number,
   ): void {
     this.note(folio);
-    this.ledger.remove(folio, pageCount, level, fromTable, fromVma);
+    this.ledger.remove(folio, first, pageCount, level, fromTable, fromVma);
     for (const counter of this.counters) {
       counter.move?.(folio, first, pageCount, level, fromTable, fromVma, toTable, toVma, mm);
     }
-    this.ledger.add(folio, pageCount, level, toTable, toVma);
+    this.ledger.add(folio, first, pageCount, level, toTable, toVma);
   }
 
   created(folio: number, order: number, isHugetlb: boolean): void {

@@ -23,14 +23,26 @@ export type RmapVisitor = (
   mm: number,
 ) => boolean;
 
+/** Virtual pages: that of the folio's first page, also if it is outside of the VMA, and those of the VMA, [start, end). */
+export interface FolioPlace {
+  readonly first: number;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** What the page tables themselves say, without the batch in flight. */
 export interface PageTableView {
   /** Entries of this VMA that map a part of the folio. */
   entriesOfVma(folio: number, vma: number): number;
   /** Entries of this VMA in this page table that map a part of the folio. */
   entriesOfTable(folio: number, vma: number, table: number): number;
-  /** Page tables over which this VMA's mapping of the whole folio would spread. Absent: the folio is naturally aligned. */
-  tablesSpanned?(folio: number, vma: number): number;
+  /** Where the folio lies in this VMA. Absent or undefined: naturally aligned, all of it. */
+  placeInVma?(folio: number, vma: number): FolioPlace | undefined;
+  /**
+   * The lowest page of the folio that an entry of this VMA maps, in this page table alone unless `table` is -1; -1: none.
+   * Absent: looks for entries are charged in full (vma-look.ts).
+   */
+  lowestMapped?(folio: number, vma: number, table: number): number;
   /**
    * The reverse map walk: VMA after VMA, each one's entries in the order of pages. Adds to `costs` what it looks at as it
    * goes; a view that does not adds nothing, and the walk is then charged by what it finds (rmap-findings.ts).

@@ -54,12 +54,13 @@ export function askRmap(folio: number, { pageTables, meter, counter, visit }: Rm
   pageTables.walk(
     folio,
     (first, pageCount, level, table, vma, mm) => {
-      entries += entriesOfBatch(pageCount, level);
       vmas.add(vma);
       tables.add(`${vma} ${table}`);
       addressSpaces.add(mm);
       lastVma = vma;
       isComplete = visit === undefined || visit(first, pageCount, level, table, vma, mm);
+      // Whom one entry satisfies looks at no other of the batch.
+      entries += isComplete ? entriesOfBatch(pageCount, level) : 1;
       return isComplete;
     },
     costs,

@@ -40,25 +40,20 @@ class ThreeStateCounter implements Counter {
     this.references = new Int32Array(context.frameCount);
   }
 
-  add(folio: number, _first: number, pageCount: number, level: Level, _table: number, vma: number, _mm: number): void {
+  add(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, _mm: number): void {
     this.changeReferences(folio, entriesOfBatch(pageCount, level));
     if (this.state[folio] === NOT_MAPPED) this.become(folio, ONCE);
-    else if (this.state[folio] === ONCE && !isMappedInVma(this.context, folio, vma, pageCount)) {
+    else if (
+      this.state[folio] === ONCE &&
+      !isMappedInVma(this.context, folio, vma, { first, pageCount, level, table })
+    ) {
       this.become(folio, POSSIBLY_MORE);
     }
   }
 
-  remove(
-    folio: number,
-    _first: number,
-    pageCount: number,
-    level: Level,
-    _table: number,
-    vma: number,
-    _mm: number,
-  ): void {
+  remove(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, _mm: number): void {
     this.changeReferences(folio, -entriesOfBatch(pageCount, level));
-    if (this.state[folio] === ONCE && !isMappedInVma(this.context, folio, vma, pageCount)) {
+    if (this.state[folio] === ONCE && !isMappedInVma(this.context, folio, vma, { first, pageCount, level, table })) {
       this.become(folio, NOT_MAPPED);
     }
   }
@@ -66,17 +61,18 @@ class ThreeStateCounter implements Counter {
   /** Entries of the only VMA go to another: one VMA again if they were its last. */
   move(
     folio: number,
-    _first: number,
+    first: number,
     pageCount: number,
-    _level: Level,
-    _fromTable: number,
+    level: Level,
+    fromTable: number,
     fromVma: number,
     _toTable: number,
     toVma: number,
     _mm: number,
   ): void {
     if (this.state[folio] !== ONCE || fromVma === toVma) return;
-    if (isMappedInVma(this.context, folio, fromVma, pageCount)) this.become(folio, POSSIBLY_MORE);
+    if (isMappedInVma(this.context, folio, fromVma, { first, pageCount, level, table: fromTable }))
+      this.become(folio, POSSIBLY_MORE);
   }
 
   freed(folio: number): void {

@@ -34,39 +34,33 @@ class TrollCounter implements Counter {
     this.state = new Uint8Array(context.frameCount);
   }
 
-  add(folio: number, _first: number, pageCount: number, _level: Level, _table: number, vma: number, _mm: number): void {
+  add(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, _mm: number): void {
     this.chargeLoad();
-    if (this.state[folio] < MANY && !isMappedInVma(this.context, folio, vma, pageCount)) this.gain(folio);
+    if (this.state[folio] < MANY && !isMappedInVma(this.context, folio, vma, { first, pageCount, level, table }))
+      this.gain(folio);
   }
 
-  remove(
-    folio: number,
-    _first: number,
-    pageCount: number,
-    _level: Level,
-    _table: number,
-    vma: number,
-    _mm: number,
-  ): void {
+  remove(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, _mm: number): void {
     this.chargeLoad();
-    if (this.state[folio] < MANY && !isMappedInVma(this.context, folio, vma, pageCount)) this.lose(folio);
+    if (this.state[folio] < MANY && !isMappedInVma(this.context, folio, vma, { first, pageCount, level, table }))
+      this.lose(folio);
   }
 
   /** One VMA loses its last entry before the other gains its first: Two does not pass through Many. */
   move(
     folio: number,
-    _first: number,
+    first: number,
     pageCount: number,
-    _level: Level,
-    _fromTable: number,
+    level: Level,
+    fromTable: number,
     fromVma: number,
-    _toTable: number,
+    toTable: number,
     toVma: number,
     _mm: number,
   ): void {
     if (this.state[folio] === MANY || fromVma === toVma) return;
-    if (!isMappedInVma(this.context, folio, fromVma, pageCount)) this.lose(folio);
-    if (!isMappedInVma(this.context, folio, toVma, pageCount)) this.gain(folio);
+    if (!isMappedInVma(this.context, folio, fromVma, { first, pageCount, level, table: fromTable })) this.lose(folio);
+    if (!isMappedInVma(this.context, folio, toVma, { first, pageCount, level, table: toTable })) this.gain(folio);
   }
 
   freed(folio: number): void {

@@ -15,7 +15,7 @@ import type { Counter, CounterContext, PageTableView } from "./counter.ts";
 import { ATOMICS, ENTRIES_EXAMINED, LOADS, TABLES_VISITED } from "./meter.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
-import { isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
+import { type LookingBatch, isOneEntryPerVma, lookInTable, pageTablesOf } from "./vma-look.ts";
 
 class VmaTableCounter implements Counter {
   private readonly context: CounterContext;
@@ -28,29 +28,21 @@ class VmaTableCounter implements Counter {
     this.pairs = new Int32Array(context.frameCount);
   }
 
-  add(folio: number, _first: number, pageCount: number, _level: Level, table: number, vma: number, _mm: number): void {
-    this.chargeLook(folio, pageCount);
+  add(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, _mm: number): void {
+    this.chargeLook(folio, vma, { first, pageCount, level, table });
     if (this.pageTables.entriesOfTable(folio, vma, table) === 0) this.change(folio, 1);
   }
 
-  remove(
-    folio: number,
-    _first: number,
-    pageCount: number,
-    _level: Level,
-    table: number,
-    vma: number,
-    _mm: number,
-  ): void {
-    this.chargeLook(folio, pageCount);
+  remove(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, _mm: number): void {
+    this.chargeLook(folio, vma, { first, pageCount, level, table });
     if (this.pageTables.entriesOfTable(folio, vma, table) === 0) this.change(folio, -1);
   }
 
   move(
     folio: number,
-    _first: number,
+    first: number,
     pageCount: number,
-    _level: Level,
+    level: Level,
     fromTable: number,
     fromVma: number,
     toTable: number,
@@ -58,8 +50,8 @@ class VmaTableCounter implements Counter {
     _mm: number,
   ): void {
     if (fromTable === toTable && fromVma === toVma) return;
-    this.chargeLook(folio, pageCount);
-    this.chargeLook(folio, pageCount);
+    this.chargeLook(folio, fromVma, { first, pageCount, level, table: fromTable });
+    this.chargeLook(folio, toVma, { first, pageCount, level, table: toTable });
     if (this.pageTables.entriesOfTable(folio, fromVma, fromTable) === 0) this.change(folio, -1);
     if (this.pageTables.entriesOfTable(folio, toVma, toTable) === 0) this.change(folio, 1);
   }
@@ -71,12 +63,13 @@ class VmaTableCounter implements Counter {
     this.context.meter?.chargeLines(0, 1, 1);
   }
 
-  /** The folio's other entries in the table at hand, charged in full. */
-  private chargeLook(folio: number, pageCount: number): void {
-    const nrPages = Math.min(2 ** this.context.orders[folio], 512);
-    if (pageCount >= nrPages) return;
-    this.context.meter?.charge(TABLES_VISITED, 1);
-    this.context.meter?.charge(ENTRIES_EXAMINED, nrPages - pageCount);
+  /** For another of the folio's entries in the table at hand. */
+  private chargeLook(folio: number, vma: number, batch: LookingBatch): void {
+    const { meter } = this.context;
+    if (meter === undefined) return;
+    const { tables, entries } = lookInTable(this.context, folio, vma, batch);
+    meter.charge(TABLES_VISITED, tables);
+    meter.charge(ENTRIES_EXAMINED, entries);
   }
 
   mapped(folio: number): Answer {

@@ -29,36 +29,29 @@ class VmaCounter implements Counter {
     this.vmas = new Int32Array(context.frameCount);
   }
 
-  add(folio: number, _first: number, pageCount: number, _level: Level, _table: number, vma: number, _mm: number): void {
-    if (!isMappedInVma(this.context, folio, vma, pageCount)) this.change(folio, 1);
+  add(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, _mm: number): void {
+    if (!isMappedInVma(this.context, folio, vma, { first, pageCount, level, table })) this.change(folio, 1);
   }
 
-  remove(
-    folio: number,
-    _first: number,
-    pageCount: number,
-    _level: Level,
-    _table: number,
-    vma: number,
-    _mm: number,
-  ): void {
-    if (!isMappedInVma(this.context, folio, vma, pageCount)) this.change(folio, -1);
+  remove(folio: number, first: number, pageCount: number, level: Level, table: number, vma: number, _mm: number): void {
+    if (!isMappedInVma(this.context, folio, vma, { first, pageCount, level, table })) this.change(folio, -1);
   }
 
   move(
     folio: number,
-    _first: number,
+    first: number,
     pageCount: number,
-    _level: Level,
-    _fromTable: number,
+    level: Level,
+    fromTable: number,
     fromVma: number,
-    _toTable: number,
+    toTable: number,
     toVma: number,
     _mm: number,
   ): void {
     if (fromVma === toVma) return;
-    if (!isMappedInVma(this.context, folio, fromVma, pageCount)) this.change(folio, -1);
-    if (!isMappedInVma(this.context, folio, toVma, pageCount)) this.change(folio, 1);
+    if (!isMappedInVma(this.context, folio, fromVma, { first, pageCount, level, table: fromTable }))
+      this.change(folio, -1);
+    if (!isMappedInVma(this.context, folio, toVma, { first, pageCount, level, table: toTable })) this.change(folio, 1);
   }
 
   private change(folio: number, vmas: number): void {

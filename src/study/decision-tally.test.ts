@@ -11,7 +11,7 @@ import { DecisionTally } from "./decision-tally.ts";
 function record(id: string, truth: typeof NO | typeof YES, said: DecisionRecord["decisions"][number]): DecisionRecord {
   const rule = findRule(id);
   if (rule === undefined) throw new Error(`no rule ${id}`);
-  const situation = {
+  const situation: DecisionRecord["situation"] = {
     head: 0,
     order: 4,
     kind: ANON,

@@ -39,6 +39,14 @@ test("a scan of pages costs nothing more where each page has a count, and a walk
   expect(counting.entriesExamined).toBe(1 + 2 + 3 + 4);
 });
 
+test("a scan of pages looks at one entry in each VMA, of a PMD-mapped folio at the PMD entry", async () => {
+  const lines = ["spawn P", "P mmap a 0x200000000 2M rw anon,priv", "P madvise @a 2M hugepage", "P touch @a 4k w"];
+  const comparison = await compared([...lines, "P fork C1", "P fork C2", ""].join("\n"));
+  const { items, counting } = countsOf(comparison, "scan pages", "none");
+  expect(items).toBe(3);
+  expect(counting).toMatchObject({ vmasVisited: 1 + 2 + 3, tablesVisited: 6, pageTableLocks: 6, entriesExamined: 6 });
+});
+
 test("a scan for references walks all entries of the folio, and only where mappings are not told from others", async () => {
   const comparison = await compared(anonymous(2));
   expect(countsOf(comparison, "scan references", "none").counting.entriesExamined).toBe(16 * (1 + 2 + 3));
@@ -47,7 +55,7 @@ test("a scan for references walks all entries of the folio, and only where mappi
 
 test("a scan for mapped folios ends at the first entry", async () => {
   const comparison = await compared(anonymous(2));
-  expect(countsOf(comparison, "scan mapped", "none").counting.vmasVisited).toBe(3);
+  expect(countsOf(comparison, "scan mapped", "none").counting).toMatchObject({ vmasVisited: 3, entriesExamined: 3 });
   expect(countsOf(comparison, "scan mapped", "mm-owner").ratio).toBe(1);
 });
 

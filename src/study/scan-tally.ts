@@ -65,6 +65,13 @@ export function isScan(operation: string): boolean {
   return SCANS.some((scan) => scan.operation === operation);
 }
 
+/** The walk for one page of a folio: of each VMA one table, and one entry in it. */
+function walkOfPage(whole: WalkCosts): WalkCosts {
+  const tables = Math.min(whole.tables, whole.vmas);
+  const tableLocks = Math.min(whole.tableLocks, tables);
+  return { ...whole, tables, tableLocks, entries: Math.min(whole.entries, tables) };
+}
+
 /** Makes the scans after a step and adds them to the operations. */
 export class ScanTally {
   private readonly machine: StudiedMachine;
@@ -110,7 +117,7 @@ export class ScanTally {
       page: sampler.below(nrPages),
       mm,
       wholeWalk,
-      walkOfPage: { ...wholeWalk, entries: Math.ceil(wholeWalk.entries / nrPages) },
+      walkOfPage: walkOfPage(wholeWalk),
       walkToFirst: this.walk(head, () => false),
       walkToOther: this.walk(head, (found) => found === mm),
     };
@@ -122,8 +129,9 @@ export class ScanTally {
     let entries = 0;
     const visit: RmapVisitor = (_first, pageCount, level, _table, vma, mm) => {
       vmas.add(vma);
-      entries += entriesOfBatch(pageCount, level);
-      return goesOn(mm);
+      const isOn = goesOn(mm);
+      entries += isOn ? entriesOfBatch(pageCount, level) : 1;
+      return isOn;
     };
     this.machine.pageTables.walk(head, visit, costs);
     // A view that does not say what it looks at has at least looked at what it found.

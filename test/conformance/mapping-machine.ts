@@ -365,10 +365,11 @@ export class MappingMachine implements PageTableView, ReferenceView {
     return at < 0 ? 0 : this.entriesOfTables[slot][at];
   }
 
-  tablesSpanned(folio: number, vma: number): number {
+  /** Its VMAs begin and end with the folio. */
+  placeInVma(folio: number, vma: number): { first: number; start: number; end: number } {
     const slot = this.slotOfFrame[folio];
-    const last = this.tableOf(slot, vma, this.nrPages(slot) - 1, LEVEL_PTE);
-    return last - this.tableOf(slot, vma, 0, LEVEL_PTE) + 1;
+    const first = this.starts[slot * VMAS + vma];
+    return { first, start: first, end: first + this.nrPages(slot) };
   }
 
   walk(folio: number, visit: RmapVisitor): void {
