@@ -137,6 +137,11 @@ const ERAS: Readonly<Record<CowRule, EraOfReuse>> = {
   },
 };
 
+/** Nobody else maps the page and nobody else refers to it, whatever the era's rule makes of that. */
+function isOwn(truth: Answers, { head, mm }: Situation): boolean {
+  return truth.canReuse(head, mm) === YES;
+}
+
 /** The rules of one era: what its write faults and swap-ins ask. */
 export function cowRules(era: CowRule): readonly DecisionRule[] {
   return [...pteRules(ERAS[era]), ...hugeRules(ERAS[era]), swapInRule(ERAS[era])];
@@ -153,6 +158,7 @@ function pteRules({ small, large, where }: EraOfReuse): readonly DecisionRule[] 
       asked: "met",
       applies: ({ order, kind }) => order === 0 && kind === ANON,
       decide: (answers, situation) => (situation.kind === KSM ? NO : small(answers, situation)),
+      isSafeYes: isOwn,
       yes: "reuse in place",
       no: "copy",
       wrongYes: LEAK,
@@ -167,6 +173,7 @@ function pteRules({ small, large, where }: EraOfReuse): readonly DecisionRule[] 
       asked: "met",
       applies: ({ order, kind }) => order > 0 && kind === ANON,
       decide: large,
+      isSafeYes: isOwn,
       yes: "reuse in place",
       no: "copy",
       wrongYes: LEAK,
@@ -186,6 +193,7 @@ function hugeRules({ pmd, where }: EraOfReuse): readonly DecisionRule[] {
       asked: "met",
       applies: ({ order, kind }) => order === 9 && kind === ANON,
       decide: pmd,
+      isSafeYes: isOwn,
       yes: "reuse in place",
       no: "split the PMD and copy the page",
       wrongYes: LEAK,

@@ -82,13 +82,16 @@ export class Decisions implements KernelDecisions {
     situation.mm = mm;
     situation.vma = vma;
     situation.entries = entries;
+    const isAskedAgain = this.listener !== undefined && this.isDeciderStudied;
+    const before = isAskedAgain ? this.decider?.meter.totals.slice() : undefined;
     let answer = rule.decide(this.answers, situation);
+    // A decider that is studied is charged where it is asked as one of them.
+    if (before !== undefined) this.decider?.meter.totals.set(before);
     if (this.listener === undefined) {
       if (answer === UNKNOWN) answer = this.walkForDecider(rule);
       return answer === YES;
     }
     const truth = certain(rule.decide(this.truth, situation));
-    // A decider that is studied is charged where it is asked as one of them.
     if (answer === UNKNOWN) answer = this.isDeciderStudied ? truth : this.walkForDecider(rule);
     this.tell(this.listener, rule, truth, answer === YES);
     return answer === YES;
@@ -151,7 +154,8 @@ export class Decisions implements KernelDecisions {
       const { answers, counter, meter } = studied[index];
       const decision = decisionOf(rule.decide(answers, record.situation));
       if (decision === UNKNOWN) this.walkFor(rule, truth, { counter, meter });
-      record.decisions[index] = decision;
+      const isSafe = decision === YES && truth === NO && rule.isSafeYes?.(this.truth, record.situation) === true;
+      record.decisions[index] = isSafe ? NO : decision;
     }
     listener(record);
   }

@@ -2,7 +2,6 @@
  * The door of decisions: rules, who decides by them, surveys of folios at rest.
  */
 export { type DecidedFolios, SchemeAnswers } from "./answers.ts";
-export { cowRules } from "./cow.ts";
 export * from "./decision-record.ts";
 export { type AskedScheme, Decisions, type DecisionsOptions, makesWalk } from "./decisions.ts";
 export { LEFT_OUT_CONSUMERS, type LeftOutConsumer } from "./left-out.ts";

@@ -94,6 +94,7 @@ const MOVING_RULES: readonly DecisionRule[] = [
     asks: ["partial"],
     asked: "met",
     applies: ({ kind, order }) => kind === ANON && order > 1,
+    readsPartiallyMapped: true,
     decide: isSeenPartial,
     yes: "split it and move what is used",
     no: "move all of it",

@@ -151,6 +151,7 @@ const FREEING_RULES: readonly DecisionRule[] = [
     asks: ["partial"],
     asked: "met",
     applies: ({ kind, order }) => kind === ANON && order > 1,
+    readsPartiallyMapped: true,
     decide: isSeenPartial,
     yes: "split it, swap out what is used",
     no: "swap out all of it",

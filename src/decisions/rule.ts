@@ -90,8 +90,18 @@ export interface DecisionRule {
   /** For a survey: is this folio one that the kernel could ask about? */
   readonly applies: (situation: Situation) => boolean;
   readonly decide: (answers: Answers, situation: Situation) => Answer;
+  /**
+   * The kernel reads a flag that an earlier YES of `defer-split` has set, and that stays (kernel-facts 2.7): what a count says
+   * now decides only while it is not set.
+   */
+  readonly readsPartiallyMapped?: true;
   /** What it takes to decide where the scheme cannot say. Default: "a walk". */
   readonly ifUnknown?: IfUnknown;
+  /**
+   * The rule refuses more than it must: is YES all the same right, though the rule says NO of the truth? A scheme that
+   * counts otherwise and says it then is not wrong. Absent: never.
+   */
+  readonly isSafeYes?: (truth: Answers, situation: Situation) => boolean;
   /** What YES and NO mean: "reuse in place", "copy". */
   readonly yes: string;
   readonly no: string;

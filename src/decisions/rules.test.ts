@@ -181,3 +181,49 @@ test("ids are found, each once, and what has bytes has some", () => {
     }
   }
 });
+
+test("the last entry of a large folio is copied on purpose, whoever answers; with two left it is reused (kernel-facts 4.1, 4.6)", () => {
+  const rule = findRule("reuse-large");
+  const situation: Situation = { ...emptySituation(), head: 512, order: 4, kind: ANON, mm: 1, vma: 1, entries: 1 };
+  const alone: Answers = { ...saying(false), canReuse: () => YES };
+  expect(rule?.decide({ ...alone, mappings: () => 1 }, situation)).toBe(NO);
+  expect(rule?.decide({ ...alone, mappings: () => 2 }, situation)).toBe(YES);
+  // Who does not count entries has to look whether it is the last.
+  expect(rule?.decide({ ...alone, unit: "vmas", mappings: () => 1 }, situation)).toBe(UNKNOWN);
+  expect(rule?.decide({ ...alone, unit: "vmas", canReuse: () => NO }, situation)).toBe(NO);
+});
+
+test("two VMAs or tables with a KSM page are two mappings; one may hold many", () => {
+  const rule = findRule("ksm-duplicate");
+  const situation: Situation = { ...emptySituation(), head: 512, kind: KSM };
+  const counted = (unit: Answers["unit"], mappings: number): Answers => ({
+    ...saying(true),
+    unit,
+    mappings: () => mappings,
+  });
+  expect(rule?.decide(counted("entries", 1), situation)).toBe(NO);
+  expect(rule?.decide(counted("entries", 2), situation)).toBe(YES);
+  for (const unit of ["vmas", "tables"] as const) {
+    expect(rule?.decide(counted(unit, 2), situation)).toBe(YES);
+    expect(rule?.decide(counted(unit, 1), situation)).toBe(UNKNOWN);
+  }
+});
+
+test("all of a folio is aged only if its entries are as many as its pages, not fewer and not more (kernel-facts 4.4)", () => {
+  for (const id of ["age-whole", "lazyfree-whole"]) {
+    const situation: Situation = { ...emptySituation(), head: 512, order: 4, kind: ANON, mm: 1, vma: 1, entries: 16 };
+    const decided = [15, 16, 17].map((mappings) =>
+      findRule(id)?.decide({ ...saying(false), mappings: () => mappings }, situation),
+    );
+    expect(decided, id).toEqual([NO, YES, NO]);
+  }
+});
+
+test("a folio with one reference of a mapping left is not freed", () => {
+  const references = (mappingReferences: number): Answers => ({
+    ...saying(false),
+    mappingReferences: () => mappingReferences,
+  });
+  const situation: Situation = { ...emptySituation(), head: 512, kind: ANON };
+  expect([0, 1, 2].map((left) => findRule("free-folio")?.decide(references(left), situation))).toEqual([YES, NO, NO]);
+});

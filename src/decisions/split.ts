@@ -56,6 +56,7 @@ export const SPLIT_RULES: readonly DecisionRule[] = [
     yes: "queue it",
     no: "nothing is wasted",
     wrongYes: { kind: "needless-work", text: "a folio that is mapped whole is split under pressure" },
-    wrongNo: { kind: "memory-held", text: "pages that nobody maps are not given back", bytes: folioBytes },
+    // What stays hidden, and how long, is followed apart (study/hidden-memory.ts): the next unmapping may well tell.
+    wrongNo: { kind: "memory-held", text: "this unmapping does not queue it; a later one may" },
   },
 ];

@@ -25,6 +25,12 @@ export function formatSummaryText(comparisons: readonly Comparison[], options: C
 /** The summary and each comparison behind it, as a document. */
 export function formatSummaryMarkdown(comparisons: readonly Comparison[]): string {
   return [
+    "# Verdicts",
+    "",
+    "What `foliometer compare all --markdown` prints: every workload at its default size, all schemes, today's rules of",
+    "copy-on-write. What the questions and schemes are says [schemes.md](schemes.md), the decisions",
+    "[decisions.md](decisions.md), the workloads [workloads.md](workloads.md), what is left out [fidelity.md](fidelity.md).",
+    "",
     ...markdownTable(summaryTable(comparisons), "##"),
     ...comparisons.map((comparison) => formatComparisonMarkdown(comparison)),
   ].join("\n");

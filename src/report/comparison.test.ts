@@ -25,9 +25,13 @@ describe("as text", () => {
     expect(text()).toContain("The same under all schemes: move-page (40).");
   });
 
-  test("a ratio of ten or more is marked", () => {
+  test("an operation that the verdict calls catastrophic is marked, whatever its average", () => {
     expect(text()).toMatch(/first-page +12\.5 !/);
     expect(text()).toMatch(/\(page, us each\) +20\.00/);
+    const comparison = madeUpComparison();
+    const verdicts = comparison.verdicts.map((verdict) => ({ ...verdict, catastrophic: [] }));
+    const unmarked = formatComparisonText({ ...comparison, verdicts }, { width: Infinity, styles: PLAIN_STYLES });
+    expect(unmarked).toMatch(/first-page +12\.5$/m);
   });
 
   test("the scenario that convicts a scheme stands below, ready to be run", () => {

@@ -53,6 +53,14 @@ test("a page that a device may write must be its owner's: fork parts them before
   expect(unsafe(check(text))).toBe("safe");
 });
 
+test("that both parts say the same by chance makes them no one page: what the device writes next would be lost", () => {
+  const text = `${PAGE}P uring 0 @a 4k\nP fork C\nP fill @a 4k 1\n`;
+  expect(unsafe(check(text, "mapcount"))).toMatch(
+    /^lost-dma: line 6: P at 0x200000000 has another page than P's registered buffer 0/,
+  );
+  expect(unsafe(check(text))).toBe("safe");
+});
+
 test("a read-only pin of a shared page loses its owner where pins do not unshare", () => {
   const text = `${PAGE}P fork C\nP guppin @a 4k\nP fill @a 4k 2\n`;
   for (const rule of ["mapcount", "page-count"] as const) {

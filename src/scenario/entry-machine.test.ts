@@ -70,6 +70,24 @@ function entriesFound(machine: EntryMachine): string[] {
 }
 
 describe("the entry machine", () => {
+  test("tells of a folio once, however often its entries come and go in one step", () => {
+    const machine = new EntryMachine({ ...SHAPE, schemes: [] });
+    const vma = machine.createVma(machine.createMm(), 512, 512);
+    const folio = machine.createFolio(2, ANON);
+    machine.setCached(folio, true);
+    for (let turn = 0; turn < 3; turn++) {
+      machine.map(folio, 0, 4, LEVEL_PTE, vma, 512);
+      machine.unmap(vma, 512, 4);
+    }
+    expect(machine.takeTouched()).toEqual([]);
+    expect(machine.takeUnmapped()).toEqual([folio]);
+    machine.map(folio, 0, 2, LEVEL_PTE, vma, 512);
+    machine.map(folio, 2, 2, LEVEL_PTE, vma, 514);
+    expect(machine.takeTouched()).toEqual([folio]);
+    expect(machine.takeTouched()).toEqual([]);
+    expect(machine.takeUnmapped()).toEqual([]);
+  });
+
   test("has after every step of a random history the entries that a list of entries has", () => {
     fc.assert(
       fc.property(entryWishes(), (wishes) => {
@@ -99,6 +117,7 @@ describe("the entry machine", () => {
             expect(machine.entriesOf(folio.head)).toBe(own.length);
           }
           expect(new Set(tables.values()).size).toBe(tables.size);
+          expect(machine.work["table-allocated"] - machine.work["table-freed"]).toBe(tables.size);
           const mapped = slow.folios.filter((folio) => slow.entriesOf(folio).length > 0).map(({ head }) => head);
           expect(machine.mappedFolios()).toEqual(mapped.sort((a, b) => a - b));
           expect(machine.mmCount).toBe(slow.mms.length);

@@ -150,3 +150,20 @@ test("a command that the model cannot follow stops the history, and names itself
   expect(() => history.next()).toThrow(ScenarioStopped);
   expect(history.next()).toBeUndefined();
 });
+
+test("entries that move make their folio a touched one, and are an event that schemes count", () => {
+  const lines = ["spawn P", "P mmap a 0x200000000 4k rw anon,priv", "P touch @a 4k w", "P mremap @a 4k 4k 0x300000000"];
+  const history = createModelHistory(scenarioOf(lines.join("\n"), "test.scn"), {
+    config: "page",
+    schemes: SCHEMES,
+    frameCount: FRAMES,
+  });
+  const { machine } = history;
+  for (let step = 1; step < lines.length; step++) history.next();
+  const [folio] = machine.takeTouched();
+  const before = machine.events;
+  history.next();
+  expect(machine.events).toBe(before + 1);
+  expect(machine.takeTouched()).toEqual([folio]);
+  expect(machine.takeUnmapped()).toEqual([]);
+});

@@ -75,6 +75,8 @@ test("a look stays within the VMA: after a split the folio's other half is anoth
   expect(last).toEqual({ vma: [7, 1, 0], "vma-table": [7, 1, 0] });
   const again = lookedAt(machine, () => machine.map(folio, 15, 1, LEVEL_PTE, upper, page + 15));
   expect(again).toEqual(last);
+  machine.unmap(vma, page, 7);
+  expect(lookedAt(machine, () => machine.unmap(vma, page + 7, 1))).toEqual(last);
 });
 
 test("splitting a PUD entry looks at the PUD entry, which is there to the end, once a PMD entry", () => {

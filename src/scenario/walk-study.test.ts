@@ -2,7 +2,8 @@
  * Reverse map walks under every scheme: how far each goes, and that candidates which map nothing are paid for.
  */
 import { expect, test } from "vitest";
-import { NO, findScheme } from "../schemes/index.ts";
+import { KSM } from "../memory/index.ts";
+import { NO, UNKNOWN, YES, findScheme } from "../schemes/index.ts";
 import type { CountedMachine } from "./counted-machine.ts";
 import { createModelHistory } from "./model-history.ts";
 import { scenarioOf } from "./parse-scenario.ts";
@@ -119,6 +120,38 @@ test("putting entries back is work of the operation, whatever is counted", () =>
   expect(work["walk-table"] - machine.work["walk-table"]).toBe(2);
   expect(work["walk-entry"] - machine.work["walk-entry"]).toBe(32);
   expect(machine.studied.map(({ meter }) => meter.totals)).toEqual(before);
+});
+
+test("who has lost count learns from a walk to the end, and nothing from one that looks at shared mappings alone", () => {
+  const { machine, head } = machineAfter(["P fork A", "A exit"]);
+  const counter = machine.studied[IDS.indexOf("three-state")].counter;
+  expect(counter.mapped(head)).toBe(UNKNOWN);
+  walk(machine, head, "clean");
+  expect(counter.mapped(head)).toBe(UNKNOWN);
+  walk(machine, head, "referenced");
+  expect(counter.mapped(head)).toBe(YES);
+});
+
+test("a KSM page's walk visits all items' own address spaces first, then those forked since (kernel-facts 6.2)", () => {
+  const lines = [
+    ...["P", "Q"].flatMap((name) => [
+      `spawn ${name}`,
+      `${name} mmap a 0x200000000 4k rw anon,priv`,
+      `${name} fill @a 4k 0x5a`,
+      `${name} madvise @a 4k mergeable`,
+    ]),
+    "ksmscan 4",
+    "P fork A",
+  ];
+  const history = createModelHistory(scenarioOf(lines.join("\n"), "test.scn"), { config: "page", frameCount: 65_536 });
+  while (history.next() !== undefined);
+  const { machine } = history;
+  const head = machine.mappedFolios().find((folio) => machine.kindOf(folio) === KSM) ?? -1;
+  const [first, second] = [...machine.memory.mms.keys()];
+  const found: number[] = [];
+  machine.pageTables.walk(head, (_first, _count, _level, _table, _vma, mm) => found.push(mm) > 0);
+  expect(found).toHaveLength(3);
+  expect(new Set(found.slice(0, 2))).toEqual(new Set([first, second]));
 });
 
 test("the model tells of its own walks: swapping out one page of a process is one walk, of one VMA and one table", () => {

@@ -299,6 +299,42 @@ describe("a history", () => {
     expect(silent.sample).toMatchObject({ foliosTouched: asked.sample.foliosTouched, foliosAsked: 0 });
   });
 
+  test("keeps the one step of an operation that is the worst, wherever it stands among better ones", () => {
+    const comparison = compare(
+      (machine) => {
+        const { vma } = oneFolio(machine, 9);
+        const unmap = (first: number, count: number): Step => [
+          "unmap",
+          () => {
+            for (let page = first; page < first + count; page++) machine.unmap(vma, BASE + page, 1);
+          },
+        ];
+        return [unmap(0, 8), unmap(8, 400), unmap(408, 8)];
+      },
+      { schemes: [findScheme("page")!, findScheme("vma")!] },
+    );
+    const { byScheme } = comparison.operations.find(({ operation }) => operation === "unmap")!;
+    const [page, vma] = byScheme;
+    expect(page.worst.ratio.middle).toBe(1);
+    // Looks pass more empty entries the more are gone, in the last step most of all; but it is short, and entered once.
+    expect(vma.worst.line).toBe(2);
+    expect(vma.worst.ratio.middle).toBeGreaterThan(vma.ratio.middle);
+  });
+
+  test("charges each operation with entering the kernel, also one that does nothing else", () => {
+    const comparison = compare(() => [
+      ["nothing", () => {}],
+      ["nothing", () => {}],
+    ]);
+    const { count, byScheme } = comparison.operations.find(({ operation }) => operation === "nothing")!;
+    expect(count).toBe(2);
+    for (const { time, countingTime, ratio } of byScheme) {
+      expect(time.ns).toBe(2 * XEON_4210R.work.fault.ns);
+      expect(countingTime.ns).toBe(0);
+      expect(ratio.middle).toBe(1);
+    }
+  });
+
   test("of a step that touches many folios asks about a sample and says of how many", () => {
     const bounds = { ...DEFAULT_BOUNDS, foliosPerStep: 10, surveyedPerStep: 2 };
     const comparison = compare(

@@ -105,10 +105,12 @@ export class Study {
     const random: Random = seededRandom(options.workload.seed);
     this.sampler = new Sampler(random);
     this.questions = new QuestionTally(machine.studied, this.sampler, this.bounds);
-    this.decisions = new DecisionTally(machine.studied.length, options.rules ?? DECISION_RULES);
+    this.hidden = new HiddenMemoryTally(machine);
+    this.decisions = new DecisionTally(machine.studied.length, options.rules ?? DECISION_RULES, (row, folio) =>
+      this.hidden.isQueued(row, folio),
+    );
     this.against = machine.studied.findIndex(({ scheme }) => scheme.id === options.against);
     this.operations = new OperationTally(machine, { profile: options.costs, against: this.against });
-    this.hidden = new HiddenMemoryTally(machine);
     this.scans = new ScanTally(machine, this.operations, this.sampler, this.bounds.scannedPerStep);
     this.picks = new Int32Array(START_FACTOR * Math.max(this.bounds.foliosPerStep, this.bounds.surveyedPerStep));
     machine.listenToDecisions((record) => {

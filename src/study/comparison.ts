@@ -118,6 +118,7 @@ export interface FlippedDecisions {
   readonly consequence: ConsequenceKind;
   readonly text: string;
   readonly isUnsafe: boolean;
+  /** Copied, held, refused ... by all of them. 0 of a surveyed decision: nothing was done, and folios are asked about anew. */
   readonly bytes: number;
   /** Line of the first; 0 if there is none. */
   readonly firstLine: number;

@@ -63,3 +63,23 @@ test("a flip is counted in its direction, with its bytes and the line of the fir
   });
   expect(rowAfter("move-page", YES, YES)).toMatchObject({ wrongYes: none, wrongNo: none, walks: 0 });
 });
+
+test("decisions at rest have no bytes: the same folio is asked about after every step that touches it", () => {
+  expect(rowAfter("mbind-queue", YES, NO).wrongNo).toMatchObject({ count: 1, bytes: 0 });
+  expect(rowAfter("move-page", YES, NO).wrongNo).toMatchObject({ count: 1, bytes: 65_536 });
+});
+
+test("a folio that the scheme has queued is split before it is swapped out or moved, whatever the count says by then", () => {
+  for (const id of ["reclaim-split-partial", "migrate-split-partial", "move-page"]) {
+    const tally = new DecisionTally(
+      1,
+      DECISION_RULES,
+      (row, { head, order }) => row === 0 && head === 0 && order === 4,
+    );
+    tally.hear(record(id, YES, NO));
+    tally.hear(record(id, NO, YES));
+    const row = tally.rows().find(({ decision }) => decision === id)?.byScheme[0];
+    expect(row?.wrongNo.count, id).toBe(id === "move-page" ? 1 : 0);
+    expect(row?.wrongYes.count, id).toBe(1);
+  }
+});

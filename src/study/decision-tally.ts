@@ -17,6 +17,9 @@ interface Flips {
   firstLine: number;
 }
 
+/** Has the scheme in this row put the folio on the deferred split queue? */
+type IsQueued = (row: number, folio: { readonly head: number; readonly order: number }) => boolean;
+
 interface Heard {
   readonly rule: DecisionRule;
   asked: number;
@@ -28,13 +31,15 @@ interface Heard {
 
 export class DecisionTally {
   private readonly schemeCount: number;
+  private readonly isQueued: IsQueued;
   /** By the rule's id. */
   private readonly heard = new Map<string, Heard>();
   /** Counted for the first time since the last step: the line of a step is known when it is done. */
   private readonly fresh: Flips[] = [];
 
-  constructor(schemeCount: number, rules: readonly DecisionRule[]) {
+  constructor(schemeCount: number, rules: readonly DecisionRule[], isQueued: IsQueued = () => false) {
     this.schemeCount = schemeCount;
+    this.isQueued = isQueued;
     for (const rule of rules) this.begin(rule);
   }
 
@@ -48,6 +53,8 @@ export class DecisionTally {
     for (let row = 0; row < this.schemeCount; row++) {
       const decision = decisions[row];
       if (decision === truth) continue;
+      // Not by what it would say now: it has set the flag.
+      if (record.rule.readsPartiallyMapped === true && truth === YES && this.isQueued(row, record.situation)) continue;
       if (decision === UNKNOWN) {
         if (isWalk) heard.walks[row]++;
       } else this.flip(decision === YES ? heard.wrongYes[row] : heard.wrongNo[row], record, decision);
@@ -57,7 +64,8 @@ export class DecisionTally {
   private flip(flips: Flips, { rule, situation }: DecisionRecord, decision: typeof YES | typeof NO): void {
     const { bytes } = decision === YES ? rule.wrongYes : rule.wrongNo;
     if (flips.count++ === 0) this.fresh.push(flips);
-    flips.bytes += bytes === undefined ? 0 : bytes(situation);
+    // A folio at rest is asked about again and again: a sum over surveys is nobody's memory.
+    if (bytes !== undefined && rule.asked === "met") flips.bytes += bytes(situation);
   }
 
   /** What was heard since the last call belongs to the step of this line. */

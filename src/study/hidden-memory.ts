@@ -59,17 +59,15 @@ export class HiddenMemoryTally {
     const isPartial = truth.order > 0 && truth.kind === ANON && truth.isPartial;
     const bytes = (truth.nrPages - truth.pagesMapped) * PAGE_SIZE_BYTES;
     for (const [row, { counter }] of this.machine.studied.entries()) {
-      const isSeen = isPartial && this.isQueued(row, truth, counter.partial(truth.head) === YES);
-      if (isPartial && !isSeen) this.hide(row, truth.head, bytes, step);
+      if (isPartial && counter.partial(truth.head) === YES) this.schemes[row].queued.set(truth.head, truth.order);
+      if (isPartial && !this.isQueued(row, truth)) this.hide(row, truth.head, bytes, step);
       else this.show(row, truth.head, step);
     }
   }
 
-  /** A folio of another order is another folio. */
-  private isQueued(row: number, { head, order }: FolioTruth, isSeenNow: boolean): boolean {
-    const { queued } = this.schemes[row];
-    if (isSeenNow) queued.set(head, order);
-    return queued.get(head) === order;
+  /** Has this scheme seen at the end of some step that the folio is partially mapped? One of another order is another folio. */
+  isQueued(row: number, { head, order }: { readonly head: number; readonly order: number }): boolean {
+    return this.schemes[row].queued.get(head) === order;
   }
 
   /** A folio is mapped no longer. */

@@ -17,8 +17,7 @@ export { type CompareOptions, compareHistory, compareScenario, compareWorkload }
 export * from "./question-judge.ts";
 export { DEFAULT_BOUNDS, type SampleBounds } from "./question-sample.ts";
 export { type TurnOptions, runInTurns } from "./study-turns.ts";
-export { CATASTROPHIC_RATIO } from "./verdict-findings.ts";
-export { DEFAULT_WITNESS_BOUNDS, type WitnessBounds } from "./witness-search.ts";
+export { type WitnessBounds } from "./witness-search.ts";
 export * from "./comparison.ts";
 export * from "./cost-model.ts";
 export { XEON_4210R } from "./cost-profile-xeon-4210r.ts";

@@ -59,6 +59,16 @@ test("a scan for mapped folios ends at the first entry", async () => {
   expect(countsOf(comparison, "scan mapped", "mm-owner").ratio).toBe(1);
 });
 
+test("a scan for sharing ends at the first entry of another address space, and looks at all where there is none", async () => {
+  const lines = anonymous(1).trimEnd().split("\n");
+  const alone = await compared(`${lines.slice(0, -1).join("\n")}\n`);
+  for (const id of ["none", "total"]) expect(countsOf(alone, "scan sharing", id).counting.entriesExamined, id).toBe(16);
+  expect(countsOf(alone, "scan sharing", "page").counting.entriesExamined).toBe(0);
+  // After the fork parent or child asks: the other's first entry, for the child that of the first VMA, is enough.
+  const both = countsOf(await compared(anonymous(1)), "scan sharing", "none").counting;
+  expect([16 + 1, 16 + 16 + 1]).toContain(both.entriesExamined);
+});
+
 test("the more address spaces may map a folio, the longer a walk takes: the families grow without end", async () => {
   const ratios = await Promise.all(
     [2, 16, 64].map(async (children) => countsOf(await compared(anonymous(children)), "scan pages", "none").ratio),

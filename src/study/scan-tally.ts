@@ -66,7 +66,7 @@ export function isScan(operation: string): boolean {
 }
 
 /** The walk for one page of a folio: of each VMA one table, and one entry in it. */
-function walkOfPage(whole: WalkCosts): WalkCosts {
+function onePageOf(whole: WalkCosts): WalkCosts {
   const tables = Math.min(whole.tables, whole.vmas);
   const tableLocks = Math.min(whole.tableLocks, tables);
   return { ...whole, tables, tableLocks, entries: Math.min(whole.entries, tables) };
@@ -117,7 +117,7 @@ export class ScanTally {
       page: sampler.below(nrPages),
       mm,
       wholeWalk,
-      walkOfPage: walkOfPage(wholeWalk),
+      walkOfPage: onePageOf(wholeWalk),
       walkToFirst: this.walk(head, () => false),
       walkToOther: this.walk(head, (found) => found === mm),
     };

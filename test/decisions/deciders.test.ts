@@ -101,6 +101,16 @@ test("a scheme that cannot say walks, is charged for it, and does as the truth w
   expect(machine.studied[0].meter.totals[ENTRIES_EXAMINED]).toBeGreaterThan(0);
 });
 
+test.each(["none", "total", "vma"])("%s is charged the same whether it decides or only listens", (id) => {
+  const schemes = SCHEMES.filter((scheme) => scheme.id === id);
+  const scenario = `${SMALL}P fork C\nP madvise @a 4k cold\nC exit\nP madvise @a 4k cold\n`;
+  const totalsOf = (decidedBy: (typeof SCHEMES)[number] | undefined): number[] => {
+    const options = { config: "page", decidedBy, schemes, frameCount: 65_536 } as const;
+    return [...runHeard(scenario, options, () => () => undefined).studied[0].meter.totals];
+  };
+  expect(totalsOf(schemes[0])).toEqual(totalsOf(undefined));
+});
+
 test.each(SCHEMES.map(({ id }, index) => [id, index] as const))(
   "a machine that decides by %s keeps its invariants on recorded scenarios",
   (id, index) => {

@@ -214,3 +214,25 @@ C exit
   expect(flipsOf("three-state", three)).not.toContain("free-folio no");
   expect(flipsOf("mm-owner", three, "nopage")).not.toContain("free-folio no");
 });
+
+test("who counts VMAs and not entries says of a page of its own that it is its own: no leak, though page_count says no", () => {
+  // 16 references of one owner: the rule of 5.9 copies.
+  const own = `
+thp 64kB madvise
+spawn A
+A mmap a 0x200000000 64k rw anon,priv
+A madvise @a 64k hugepage
+A touch @a 64k w
+A fork B
+B exit
+`;
+  const found: string[] = [];
+  const hear = ({ rule, truth, decisions }: Parameters<Parameters<typeof surveyDecisions>[2]>[0]): void => {
+    if (rule.id === "reuse-large") found.push(`${decisions[0]} ${truth}`);
+  };
+  const scheme = findScheme("troll");
+  if (scheme === undefined) throw new Error("no scheme troll");
+  const options = { config: "page", schemes: [scheme], frameCount: 65_536, cowRule: "page-count" } as const;
+  runHeard(`${own}A touch @a 4k w\n`, options, () => hear);
+  expect(found).toEqual(["0 0"]);
+});
