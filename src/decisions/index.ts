@@ -5,7 +5,6 @@ export { type DecidedFolios, SchemeAnswers } from "./answers.ts";
 export * from "./decision-record.ts";
 export { type AskedScheme, Decisions, type DecisionsOptions, makesWalk } from "./decisions.ts";
 export { LEFT_OUT_CONSUMERS, type LeftOutConsumer } from "./left-out.ts";
-export { type PinComparison, comparePins, referencesUntilPinned } from "./pins.ts";
 export { DECISION_RULES, findRule, rulesOf } from "./registry.ts";
 export * from "./rule.ts";
 export { SURVEYED_RULES, type SurveyedMachine, surveyDecisions } from "./survey.ts";

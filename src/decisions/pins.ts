@@ -3,13 +3,11 @@
  *
  * folio_maybe_dma_pinned is a heuristic: exact for large folios, which count their pins; a small folio with 1,024
  * references of whatever sort looks pinned, and never the other way round. A scheme that frees the words of the mapcount
- * could count pins there: `comparePins` puts the two beside each other and counts what the heuristic takes for pinned.
+ * could count pins there: the truth of `pinned` is that count, so a comparison counts what the heuristic takes for pinned.
  */
-import { GUP_PIN_COUNTING_BIAS } from "../kernel/index.ts";
-import { ANON, FREE, SHMEM, ZERO } from "../memory/index.ts";
-import { NO, YES } from "../schemes/index.ts";
-import { type DecidedFolios, emptySituation, folioBytes, isZero, lookAt, not, referencesUnder } from "./answers.ts";
-import type { Answers, DecisionRule } from "./rule.ts";
+import { FREE, SHMEM, ZERO } from "../memory/index.ts";
+import { folioBytes, isZero, not } from "./answers.ts";
+import type { DecisionRule } from "./rule.ts";
 
 export const PIN_RULES: readonly DecisionRule[] = [
   {
@@ -59,44 +57,3 @@ export const PIN_RULES: readonly DecisionRule[] = [
     wrongNo: { kind: "refused", text: "F_SEAL_WRITE fails with EBUSY" },
   },
 ];
-
-/** An exact count of pins beside the heuristic, over some folios. */
-export interface PinComparison {
-  readonly folios: number;
-  /** Folios with a pin. */
-  readonly pinned: number;
-  /** The heuristic says pinned, and no pin is there. */
-  readonly falsePositives: number;
-  /** Among them: small anonymous folios, which fork would copy if they were exclusive. */
-  readonly falseAnonymous: number;
-  /** A pin that the heuristic does not see: never, or the kernel is broken. */
-  readonly falseNegatives: number;
-}
-
-/** Asks `answers` of each folio whether it is pinned, and compares with the exact count. O(folios). */
-export function comparePins(
-  folios: DecidedFolios & { readonly references: { pins(folio: number): number } },
-  heads: Iterable<number>,
-  answers: Answers,
-): PinComparison {
-  const counts = { folios: 0, pinned: 0, falsePositives: 0, falseAnonymous: 0, falseNegatives: 0 };
-  for (const head of heads) {
-    counts.folios++;
-    const isPinned = folios.references.pins(head) > 0;
-    const answer = answers.pinned(head);
-    if (isPinned) counts.pinned++;
-    if (isPinned && answer === NO) counts.falseNegatives++;
-    if (isPinned || answer !== YES) continue;
-    counts.falsePositives++;
-    if (folios.kindOf(head) === ANON) counts.falseAnonymous++;
-  }
-  return counts;
-}
-
-/** References that a small folio can still get before it looks pinned; a large one never does. Not below 0. */
-export function referencesUntilPinned(folios: DecidedFolios, head: number, answers: Answers): number {
-  const situation = emptySituation();
-  lookAt(folios, head, situation);
-  if (situation.order > 0) return Number.POSITIVE_INFINITY;
-  return Math.max(0, GUP_PIN_COUNTING_BIAS - referencesUnder(answers, situation));
-}
