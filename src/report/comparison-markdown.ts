@@ -73,5 +73,7 @@ function findingLines(comparison: Comparison, heading: string): string[] {
 
 /** Nothing of a text is taken for a mark of Markdown or HTML. */
 export function escapeMarkdown(text: string): string {
-  return escapeControls(text).replaceAll(/[\\`*_|<>[\]~#]/g, String.raw`\$&`);
+  const escaped = escapeControls(text).replaceAll(/[\\`*_|<>[\]~#]/g, String.raw`\$&`);
+  // A single word between them can be nothing else: names of questions and decisions stay code.
+  return escaped.replaceAll(/\\`(?<name>[\w-]+)\\`/g, "`$<name>`");
 }

@@ -49,10 +49,12 @@ describe("as text", () => {
   });
 });
 
-test("as Markdown a title can be no table, no HTML and no code", () => {
+test("as Markdown a title can be no table and no HTML, and no code but a single name", () => {
   const markdown = formatComparisonMarkdown(madeUpComparison(), { level: 3 });
-  expect(markdown).toMatch(/^### made-up: a parent \\\| its \\<children\\> & \\`more\\`$/m);
+  expect(markdown).toMatch(/^### made-up: a parent \\\| its \\<children\\> & `more`$/m);
   expect(markdown).toMatch(/^#### Verdict$/m);
+  const code = formatComparisonMarkdown(madeUpComparison("`a | b` and `<c>`"));
+  expect(code).toContain(String.raw`\`a \| b\` and \`\<c\>\``);
   const tables = markdown.split("\n").filter((line) => line.startsWith("| "));
   expect(tables.length).toBeGreaterThan(10);
   expect(tables.filter((line) => !line.endsWith(" |"))).toEqual([]);
