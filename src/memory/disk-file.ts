@@ -13,7 +13,7 @@ import { drainLru } from "./lru-batches.ts";
 import { markAccessed } from "./lru.ts";
 import type { Memory } from "./memory.ts";
 import {
-  MAX_PAGECACHE_ORDER, cachedFolio, createCacheFolio, firstIndexOf, foliosBetween, isRangeFree, markDirty, nextIndexOf,
+  MAX_PAGECACHE_ORDER, cachedFolio, createCacheFolio, firstIndexOf, foliosBetween, isRangeFree, nextIndexOf,
 } from "./page-cache.ts"; // prettier-ignore
 import { ZERO_CONTENT } from "./page-contents.ts";
 import { PTE_DIRTY, PTE_WRITE } from "./page-table.ts";
@@ -51,11 +51,11 @@ function addBuffers(memory: Memory, head: number): void {
   memory.frames.changeExtra(head, (extra) => (extra.hasPrivate = true));
 }
 
-/** mark_buffer_dirty of pages [first, end) of a folio. */
+/** mark_buffer_dirty of pages [first, end) of a folio: unlike folio_mark_dirty it leaves readahead's mark where it is. */
 function dirtyBuffers(memory: Memory, file: FileMapping, head: number, first: number, end: number): void {
   addBuffers(memory, head);
   for (let index = first; index < end; index++) file.dirtyPages.add(index);
-  markDirty(memory, head);
+  memory.frames.set(head, DIRTY);
 }
 
 /**
