@@ -7,7 +7,7 @@
  */
 import type { Comparison, DecisionOfScheme, DecisionRow, FlippedDecisions, OperationRow } from "../study/index.ts";
 import type { Guarantee } from "../schemes/index.ts";
-import { formatCount, formatSize } from "./format-number.ts";
+import { formatCount, formatQuantity, formatSize } from "./format-number.ts";
 
 /** How a cell stands out: not at all, as a deviation that was declared, or as something that must not be. */
 export type CellTone = "plain" | "good" | "notable" | "bad";
@@ -57,8 +57,10 @@ export function comparisonFacts({
     ["parameters", [...parameters, `seed=${workload.seed}`].join(" ")],
     [
       "history",
-      `${formatCount(workload.steps)} steps, ${formatCount(workload.events)} batches of mapping events; at most ` +
-        `${formatCount(workload.processesMax)} processes, ${formatCount(workload.foliosMax)} folios, ` +
+      `${formatQuantity(workload.steps, "step", "steps")}, ` +
+        `${formatQuantity(workload.events, "batch", "batches")} of mapping events; at most ` +
+        `${formatQuantity(workload.processesMax, "process", "processes")}, ` +
+        `${formatQuantity(workload.foliosMax, "folio", "folios")}, ` +
         `${formatSize(workload.mappedBytesMax)} mapped`,
     ],
     [

@@ -12,6 +12,13 @@ const text = (width = Infinity, title?: string): string =>
   formatComparisonText(madeUpComparison(title), { width, styles: PLAIN_STYLES });
 
 describe("as text", () => {
+  test("one of a thing is not several", () => {
+    const { workload, ...rest } = madeUpComparison();
+    const one = { ...workload, steps: 1, events: 1, foliosMax: 1, processesMax: 1 };
+    const lines = formatComparisonText({ ...rest, workload: one }, { width: Infinity, styles: PLAIN_STYLES });
+    expect(lines.replaceAll(/\s+/g, " ")).toContain("1 step, 1 batch of mapping events; at most 1 process, 1 folio,");
+  });
+
   test("an answer that is always the truth is '=', and deviations say in per mille of what kind they are", () => {
     const rows = text().split("\n");
     expect(rows.find((row) => row.startsWith("page ") && row.includes("E ="))).toMatch(/O 5~ +E =/);

@@ -42,9 +42,9 @@ describe("a stored capture", () => {
 
   test("says what it lacks: zero pages, hugetlb folios of odd sizes", async () => {
     const { notes, facts } = await openWhatIf(capture, ["exit 103"], SCHEMES);
-    expect(notes.join(" ")).toMatch(/2048 pages of hugetlb folios are left out/);
-    expect(notes.join(" ")).toMatch(/pages are mapped that no kernel counts/);
-    expect(notes.join(" ")).toMatch(/1 large folios are mapped by processes that were not read/);
+    expect(notes.join(" ")).toMatch(/left out, of hugetlb folios whose size no single entry maps: 2048\./);
+    expect(notes.join(" ")).toMatch(/pages that no kernel counts \(zero pages, device memory\): [1-9]/);
+    expect(notes.join(" ")).toMatch(/processes map which were not read, and which do not count: 1\./);
     expect(facts.parameters).toMatchObject({ processes: 3, addressSpaces: 2 });
     expect(facts.source).toBe("Linux 6.18.0-planted, captured 2023-11-14T22:13:20.000Z");
   });

@@ -73,13 +73,13 @@ function notesOf(
   ];
   const outside = folios.mappedOutside.subarray(0, folios.count).reduce((sum, pages) => sum + Math.sign(pages), 0);
   if (outside > 0)
-    notes.push(`${outside} large folios are mapped by processes that were not read; these do not count.`);
+    notes.push(`Large folios that processes map which were not read, and which do not count: ${outside}.`);
   if (!wholeMachine) notes.push("Only some of the machine's processes were captured; the others do not count.");
   if (facts.pagesNotCounted > 0) {
-    notes.push(`${facts.pagesNotCounted} pages are mapped that no kernel counts: zero pages, device memory.`);
+    notes.push(`Mapped pages that no kernel counts (zero pages, device memory): ${facts.pagesNotCounted}.`);
   }
   if (facts.hugetlbPagesLeftOut > 0) {
-    notes.push(`${facts.hugetlbPagesLeftOut} pages of hugetlb folios are left out, whose size no single entry maps.`);
+    notes.push(`Pages left out, of hugetlb folios whose size no single entry maps: ${facts.hugetlbPagesLeftOut}.`);
   }
   return notes;
 }

@@ -4,11 +4,10 @@
  * What pins and pipes see the kernels' recordings do not show, but which pages are shared, copied, exclusive and pinned
  * after each test they do, and what processes read through `peek`. Skipped where there is no laboratory.
  */
-import { expect, test } from "vitest";
-import { cowPlan, describeDifference, nameOfCowTest, scenarioOfCowTest } from "../../src/scenario/index.ts";
-import { requireCommand, skipAlways } from "../full-run.ts";
-import { judge } from "./compare.ts";
-import { type NamedScenario, askBothKernels, findLab } from "./lab.ts";
+import { test } from "vitest";
+import { cowPlan, nameOfCowTest, scenarioOfCowTest } from "../../src/scenario/index.ts";
+import { expectBothKernelsToAgree } from "./expect-agreement.ts";
+import type { NamedScenario } from "./lab.ts";
 
 /** Gup-fast has no word in the language, and 32 kB is the laboratory's own size. */
 const SAMPLE = [
@@ -60,20 +59,5 @@ function sample(): NamedScenario[] {
 }
 
 test("both kernels answer tests of the copy-on-write plan as the model does", async (ctx) => {
-  const lab = findLab();
-  if ("missing" in lab) skipAlways(ctx, lab.missing);
-  requireCommand(ctx, "qemu-system-x86_64");
-  requireCommand(ctx, "python3");
-  const scenarios = sample();
-  const answers = await askBothKernels(scenarios, ["page", "nopage"]);
-  for (const kernel of ["page", "nopage"] as const) {
-    for (const scenario of scenarios) {
-      const outcome = judge(scenario, kernel, answers.get(kernel)?.get(scenario.name));
-      const said =
-        outcome.kind === "differs"
-          ? outcome.differences.slice(0, 5).map((one) => describeDifference(one, { left: "model", right: kernel }))
-          : outcome;
-      expect(said, `${kernel}\n${scenario.text}`).toEqual({ kind: "equal" });
-    }
-  }
+  await expectBothKernelsToAgree(ctx, sample());
 }, 300_000);
