@@ -57,6 +57,7 @@ export class EntryState {
     for (let done = 0; done < pages;) {
       const from = frame + step * done;
       const count = Math.min(pages - done, pagesLeftInTable(page + done), this.batchFrom(from, step));
+      if (from < 0 || count < 1) throw new Error(`invariant: page ${page + done} is mapped to frame ${from}`);
       const piece = { page: page + done, frame: from, pages: count, step } as const;
       const table = this.tables.tableFor(vma.mm, piece.page, LEVEL_PTE);
       this.tellPtes("add", vma, piece, table, isFork);

@@ -305,7 +305,9 @@ class Builder {
     let pages = 1;
     while (pages < most) {
       const next = pfn + step * pages;
-      if (places.placeOf(next) !== frame + step * pages || (kind[next] & FRAME_LARGE) !== 0) break;
+      // Below frame 0 there is none, and "none" is -1 too.
+      if (frame + step * pages < 0 || places.placeOf(next) !== frame + step * pages || (kind[next] & FRAME_LARGE) !== 0)
+        break;
       pages++;
     }
     for (let i = 0; i < pages; i++) {
