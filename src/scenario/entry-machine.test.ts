@@ -306,3 +306,10 @@ test("entries come out in order of pages whatever the order in which they were m
   expect([...machine.runsIn(vma, 0, 64)].map(({ page }) => page)).toEqual([20, 28]);
   expect(entriesFound(machine)).toHaveLength(4);
 });
+
+test("a stretch that descends below frame 0 is refused, and does not go on without end", () => {
+  const machine = new EntryMachine({ ...SHAPE, schemes: [] });
+  const vma = machine.createVma(machine.createMm(), 0, 64, true);
+  machine.createFolio(0, ANON, 0);
+  expect(() => machine.mapStretch({ page: 0, frame: 0, pages: 2, step: -1 }, vma)).toThrow("mapped to frame -1");
+});
