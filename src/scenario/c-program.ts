@@ -1,13 +1,16 @@
 /**
  * What every C program of a scenario begins with: turn-taking, a guardian, settings.
  *
- *     guardian ---- saves the settings, waits, kills whoever is left, puts the settings back
- *        `- supervisor ---- walks through main(), gives the turn, prints answers and dumps
- *             |- P ---- walks through the same main() and does what is P's when the turn is given to it
- *             `- ...
+ *     front ---- what was started: passes signals on, ends as the guardian does
+ *        `- guardian ---- saves the settings, waits, kills whoever is left, puts the settings back
+ *             `- supervisor ---- walks through main(), gives the turn, prints answers and dumps
+ *                  |- P ---- walks through the same main() and does what is P's when the turn is given to it
+ *                  `- ...
  *
  * All processes run the same straight main(), so that it reads as the scenario does. Invariant: at any time at most one
- * of them runs, the others wait in turn(); when the supervisor is gone, however that came about, so are the others.
+ * of them runs, the others wait in turn(); when the supervisor is gone, however that came about, so are the others. The
+ * guardian has a session of its own: what kills a terminal, a process group or the front kills it not, but is its sign to
+ * end the run (prctl(2), PR_SET_PDEATHSIG). Only who kills the guardian itself leaves settings changed.
  */
 
 /** Includes, names and turns. Expects `enum process` with PROCESSES and SUPERVISOR, and `names`. */
@@ -57,7 +60,10 @@ static void finish_line(long nanoseconds)
 	printf("\n");
 	if (TIME_COMMANDS)
 		printf("  elapsed_ns %ld\n", nanoseconds);
-	fflush(stdout);
+	if (fflush(stdout)) {
+		perror("the answers cannot be written");
+		exit(3);
+	}
 }
 
 static void wait_for_end(int who)
@@ -265,8 +271,6 @@ static void read_choice(const char *path, char *value, int size)
 }
 
 #include "settings"
-static volatile sig_atomic_t interrupted_by;
-
 static void put_back(void)
 {
 	for (int i = SETTINGS - 1; i >= 0; i--) {
@@ -280,13 +284,60 @@ static void put_back(void)
 	}
 }
 
-/* Returns in the supervisor only; the guardian ends in here. */
+/* Until a child has ended, 0, or a signal asks for the end, its number. */
+static int wait_for_child(pid_t child, const sigset_t *awaited, int *status)
+{
+	for (;;) {
+		int signal = sigwaitinfo(awaited, NULL);
+
+		if (signal == SIGCHLD && waitpid(child, status, WNOHANG) == child)
+			return 0;
+		if (signal > 0 && signal != SIGCHLD)
+			return signal;
+	}
+}
+
+static __attribute__((noreturn)) void guard(pid_t supervisor, const sigset_t *awaited)
+{
+	int status = 0;
+	int interrupted_by = wait_for_child(supervisor, awaited, &status);
+
+	kill(-supervisor, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	leave_swap();
+	put_back();
+	if (interrupted_by)
+		_exit(128 + interrupted_by);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+}
+
+static __attribute__((noreturn)) void stay_in_front(pid_t guardian, const sigset_t *awaited)
+{
+	int status = 0, signal;
+
+	while ((signal = wait_for_child(guardian, awaited, &status)))
+		kill(guardian, signal);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+}
+
+static pid_t fork_or_end(void)
+{
+	pid_t child = fork();
+
+	if (child < 0) {
+		perror("fork");
+		_exit(3);
+	}
+	return child;
+}
+
+/* Returns in the supervisor only; the front and the guardian end in here. */
 static void begin(void)
 {
 	static const int ways_out[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
 	sigset_t awaited, before;
-	pid_t supervisor;
-	int status = 0;
+	pid_t front = getpid(), child;
 
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	if (geteuid() != 0) {
@@ -297,37 +348,26 @@ static void begin(void)
 	for (unsigned i = 0; i < sizeof ways_out / sizeof *ways_out; i++)
 		sigaddset(&awaited, ways_out[i]);
 	sigprocmask(SIG_BLOCK, &awaited, &before);
+	child = fork_or_end();
+	if (child)
+		stay_in_front(child, &awaited);
+	setsid();
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != front)
+		_exit(3);
 	for (int i = 0; i < SETTINGS; i++)
 		read_choice(settings[i].path, settings[i].before, sizeof settings[i].before);
-	supervisor = fork();
-	if (supervisor == 0) {
-		setpgid(0, 0);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		sigprocmask(SIG_SETMASK, &before, NULL);
-		signal(SIGINT, SIG_DFL);
-		signal(SIGCHLD, SIG_IGN);
-		signal(SIGPIPE, SIG_IGN);
-		return;
+	child = fork_or_end();
+	if (child) {
+		setpgid(child, child);
+		guard(child, &awaited);
 	}
-	setpgid(supervisor, supervisor);
-	for (;;) {
-		int signal = sigwaitinfo(&awaited, NULL);
-
-		if (signal == SIGCHLD && waitpid(supervisor, &status, WNOHANG) == supervisor)
-			break;
-		if (signal > 0 && signal != SIGCHLD) {
-			interrupted_by = signal;
-			break;
-		}
-	}
-	kill(-supervisor, SIGKILL);
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-	leave_swap();
-	put_back();
-	if (interrupted_by)
-		_exit(128 + interrupted_by);
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGCHLD, SIG_IGN);
 }
 
 /* The same conditions for every run; what cannot be set is said, and taken as it is. */

@@ -84,7 +84,7 @@ function commentOf({ file, text }: Scenario): string {
     ...lines,
     " *",
     " * At every dump it prints smaps, numa_maps and pagemap of each process, and kpagecount and kpageflags of each folio.",
-    " * main() is the scenario. All settings that it changes are put back when it ends or is interrupted.",
+    " * main() is the scenario. All settings that it changes are put back when it ends or is killed.",
     " */",
   ].join("\n");
 }

@@ -10,8 +10,16 @@ import { SCHEMES } from "../../src/schemes/index.ts";
 import { reportOnCapture } from "../../src/study/index.ts";
 import { requireFile } from "../full-run.ts";
 import { anonHugeBytes, captured, only, reported, sumOf, touchedVmas, withCapture } from "./captured.ts";
+import { withFolios } from "./folios.ts";
 import { privateKb, rollup, smaps } from "./kernel-view.ts";
-import { MADV_HUGEPAGE, type Target, endTargets, targetProgram } from "./target.ts";
+import {
+  MADV_HUGEPAGE,
+  MADV_NOHUGEPAGE,
+  type Target,
+  type TargetProgram,
+  endTargets,
+  targetProgram,
+} from "./target.ts";
 
 const GIB_PAGES = 262_144;
 const QUIET = { retry: 2 };
@@ -19,11 +27,11 @@ const QUIET = { retry: 2 };
 afterAll(endTargets);
 
 /** Runs `body` with a target that may fill and free a lot of memory, while nobody looks at the whole machine. */
-async function alone(ctx: TestContext, body: (target: Target) => Promise<void>): Promise<void> {
+async function alone(ctx: TestContext, body: (target: Target, program: TargetProgram) => Promise<void>): Promise<void> {
   const program = targetProgram(ctx);
   await program.withMachine(async () => {
     const target = program.start();
-    await body(target).finally(() => target.kill());
+    await body(target, program).finally(() => target.kill());
     await target.ended;
   });
 }
@@ -88,12 +96,13 @@ test(
   "huge pages at odd places of a long VMA are all seen as mapped by PMDs, wherever reading is cut",
   QUIET,
   async (ctx) =>
-    alone(ctx, async (target) => {
+    alone(ctx, async (target, program) => {
       // Ten GiB: cut into items of 4 GiB, into pieces of 128 KiB of pagemap, at every 4 GiB of addresses.
       const huge = 5 * 1024;
       const start = await target.map(`map long reserve ${huge * 512}`);
       // The VMA begins at no multiple of 2 MiB.
-      await target.askAll("unmap long 0 5", `advise long 512 ${(huge - 1) * 512} ${MADV_HUGEPAGE}`);
+      const advised = `long 512 ${(huge - 1) * 512}`;
+      await target.ask("unmap long 0 5");
       const perPiece = 32;
       const perItem = 2048;
       const firstOfAddressWord = Math.ceil(start / 1_048_576) * 2048 - start / 512;
@@ -109,7 +118,11 @@ test(
         for (const at of [cut - 1, cut, cut + 1]) if (at >= 1 && at < huge) odd.add(at);
       }
       for (let at = 700; at < 820; at += 7) odd.add(at);
-      for (const at of odd) await target.ask(`write long ${at * 512 + ((at * 37) % 512)} 1`);
+      await withFolios(ctx, program, async () => {
+        await target.ask(`advise ${advised} ${MADV_HUGEPAGE}`);
+        for (const at of odd) await target.ask(`write long ${at * 512 + ((at * 37) % 512)} 1`);
+        await target.ask(`advise ${advised} ${MADV_NOHUGEPAGE}`);
+      });
       // A small page now and then between them, so that neighbours are not one run.
       await target.askAll("write long 6 3", "write long 511 1");
       const { anonHugePages, rss } = rollup(target.pid);
@@ -131,13 +144,9 @@ test(
 );
 
 test("a fully populated stretch of huge pages is one figure, whether levels are asked for or not", QUIET, async (ctx) =>
-  alone(ctx, async (target) => {
-    await target.askAll(
-      "map dense huge 51200",
-      "write dense 0 51200",
-      "protect dense 1000 100 1",
-      "unmap dense 20000 300",
-    );
+  alone(ctx, async (target, program) => {
+    await withFolios(ctx, program, async () => target.askAll("map dense huge 51200", "write dense 0 51200"));
+    await target.askAll("protect dense 1000 100 1", "unmap dense 20000 300");
     const { anonHugePages, rss } = rollup(target.pid);
     expect(anonHugePages).toBeGreaterThan(90 * 2048);
     await withCapture(only(target), async (capture) => {

@@ -8,8 +8,8 @@
  */
 import { afterAll, expect, test, type TestContext } from "vitest";
 import { only, reportOf, reported } from "./captured.ts";
+import { withFolios } from "./folios.ts";
 import { framesOf, kpagecount } from "./kernel-view.ts";
-import { writeLarge } from "./menagerie.ts";
 import { type Target, endTargets, targetProgram } from "./target.ts";
 
 const FOLIO_BYTES = 65_536;
@@ -23,7 +23,7 @@ async function owner(ctx: TestContext): Promise<{ a: Target; page: number }> {
   // A bystander maps the program's file too: then only the written folio is in question.
   await program.start().ask("map nothing anon 1");
   const a = program.start();
-  return { a, page: await program.with64kFolios(ctx, async () => writeLarge(a, "large", 1)) };
+  return { a, page: await withFolios(ctx, program, async ({ writeLarge }) => writeLarge(a, "large", 1)) };
 }
 
 async function exit(child: Target): Promise<void> {

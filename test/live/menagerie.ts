@@ -6,7 +6,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestContext } from "vitest";
-import { FLAG_KSM, framesOf, kpageflags, orderAt, smaps } from "./kernel-view.ts";
+import { type Folios, withFolios } from "./folios.ts";
+import { FLAG_KSM, framesOf, kpageflags } from "./kernel-view.ts";
 import {
   MADV_FREE,
   MADV_GUARD_INSTALL,
@@ -20,7 +21,7 @@ import {
 const HUGETLB_FOLDER = "/sys/kernel/mm/hugepages/hugepages-2048kB";
 const KSM_WAITS = 800;
 const KSM_WAIT_MS = 25;
-const HUGE_TRIES = 10;
+const HUGETLB_TRIES = 10;
 
 /** The processes, and what of the machine's optional features could not be had. */
 export interface Menagerie {
@@ -28,15 +29,15 @@ export interface Menagerie {
   readonly missing: readonly string[];
 }
 
-/** Starts all. Switches of the machine are held only while memory is filled: what is mapped stays as it is. */
+/** Starts all. Settings of the machine are held only while memory is filled: what is mapped stays as it is. */
 export async function startMenagerie(ctx: TestContext, program: TargetProgram): Promise<Menagerie> {
-  const targets = [
-    ...(await hugeFamily(program)),
+  const targets = await withFolios(ctx, program, async (folios) => [
+    ...(await hugeFamily(program, folios)),
     ...(await smallFamily(program)),
     ...(await fileFamily(program)),
-    ...(await program.with64kFolios(ctx, async () => largeFolioFamily(program))),
-    await oddOnes(program),
-  ];
+    ...(await largeFolioFamily(program)),
+    await oddOnes(program, folios),
+  ]);
   const missing: string[] = [];
   const hugetlb = await startHugetlb(program);
   if (hugetlb === undefined) missing.push("no hugetlb page can be had");
@@ -48,33 +49,8 @@ export async function startMenagerie(ctx: TestContext, program: TargetProgram): 
   return { targets, missing };
 }
 
-/** Maps and writes `count` THPs as area `name`, all mapped by PMDs; says so if the machine has no free huge pages. */
-export async function writeHuge(target: Target, name: string, count: number): Promise<number> {
-  for (let tried = 0; tried < HUGE_TRIES; tried++) {
-    const start = await target.map(`map ${name} huge ${count * 512}`);
-    await target.askAll(`write ${name} 0 ${count * 512}`, `advise ${name} 0 ${count * 512} ${MADV_NOHUGEPAGE}`);
-    const vma = smaps(target.pid).find(({ header }) => header.startPage <= start && start < header.endPage);
-    if ((vma?.fields.anonHugePages ?? 0) >= count * 2048) return start;
-    await target.ask(`unmap ${name} 0 ${count * 512}`);
-  }
-  throw new Error(`this machine had no ${count} huge pages free`);
-}
-
-/** Maps and writes `folios` 64 kB folios as area `name`; 64 kB folios must be switched on. */
-export async function writeLarge(target: Target, name: string, folios: number): Promise<number> {
-  const pages = folios * 16;
-  const start = await target.map(`map ${name} anon ${pages}`);
-  await target.ask(`advise ${name} 0 ${pages} ${MADV_HUGEPAGE}`);
-  await target.askAll(`write ${name} 0 ${pages}`, `advise ${name} 0 ${pages} ${MADV_NOHUGEPAGE}`);
-  for (let page = 0; page < pages; page += 16) {
-    const [head = -1] = framesOf(target.pid, start + page, 1);
-    if (orderAt(head) !== 4) throw new Error(`page ${page} is in a folio of order ${orderAt(head)}, not 4`);
-  }
-  return start;
-}
-
 /** THPs shared by a parent and three children, of which each has let go of something in its own way. */
-async function hugeFamily(program: TargetProgram): Promise<Target[]> {
+async function hugeFamily(program: TargetProgram, { writeHuge }: Folios): Promise<Target[]> {
   const parent = program.start();
   await writeHuge(parent, "thp", 6);
   const copier = await parent.fork();
@@ -136,10 +112,10 @@ async function largeFolioFamily(program: TargetProgram): Promise<Target[]> {
 }
 
 /** Zero pages, guard regions, pages that may be freed, a page mapped twice by one process. */
-async function oddOnes(program: TargetProgram): Promise<Target> {
+async function oddOnes(program: TargetProgram, { readHugeZero }: Folios): Promise<Target> {
   const target = program.start();
   await target.askAll("map zeros anon 600", "read zeros 0 600", "write zeros 100 10");
-  await target.askAll("map hugezero huge 1024", "read hugezero 0 1", "read hugezero 512 1");
+  await readHugeZero(target, "hugezero", 2);
   await target.askAll("map guarded anon 64", "write guarded 0 64", `advise guarded 10 20 ${MADV_GUARD_INSTALL}`);
   await target.askAll("map lazy anon 64", "write lazy 0 64", `advise lazy 0 32 ${MADV_FREE}`);
   await target.askAll("memfd twice 32", "mapfd here twice 0 32 shared", "mapfd there twice 8 24 shared");
@@ -150,11 +126,11 @@ async function oddOnes(program: TargetProgram): Promise<Target> {
 /** Four hugetlb pages of a parent, three of them shared with a child; undefined if the machine gives fewer. */
 export async function startHugetlb(program: TargetProgram): Promise<readonly [Target, Target] | undefined> {
   let family: readonly [Target, Target] | undefined;
-  for (let tried = 0; tried < HUGE_TRIES && family === undefined; tried++) {
+  for (let tried = 0; tried < HUGETLB_TRIES && family === undefined; tried++) {
     // Pages that others took with them when the number went back are surplus, and are made good first; how many there
     // are may change while this waits for the switch.
     const surplus = readCount("surplus_hugepages");
-    family = await program.withSwitch("/proc/sys/vm/nr_hugepages", `+${surplus + 4}`, async () => {
+    family = await program.withSwitches([{ path: "/proc/sys/vm/nr_hugepages", value: `+${surplus + 4}` }], async () => {
       return readCount("free_hugepages") < 4 ? undefined : hugetlbFamily(program);
     });
   }
@@ -179,7 +155,7 @@ export async function mergedPages(program: TargetProgram): Promise<Target | unde
   const start = await target.map("map same anon 40");
   // The word is this run's own: nobody else's pages are merged with them.
   await target.askAll(`fill same 0 40 ${process.pid}`, `advise same 0 40 ${MADV_MERGEABLE}`);
-  const merged = await program.withSwitch("/sys/kernel/mm/ksm/run", "1", async () => {
+  const merged = await program.withSwitches([{ path: "/sys/kernel/mm/ksm/run", value: "1" }], async () => {
     for (let waited = 0; waited < KSM_WAITS; waited++) {
       const frames = framesOf(target.pid, start, 40);
       if (frames.every((pfn) => pfn === frames[0]) && (kpageflags(frames[0]) & FLAG_KSM) !== 0n) return true;

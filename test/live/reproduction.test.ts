@@ -5,11 +5,12 @@
  * The running kernel need not be the one of the recordings. What such kernels may differ in is left out by the rules of
  * `foliometer verify`; the rest must be the same on any kernel since 6.15 that counts every page.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawn, spawnSync } from "node:child_process";
+import { on, once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { type TestContext, afterAll, beforeAll, expect, test } from "vitest";
 import { lockSettings, unlockSettings } from "../settings-lock.ts";
 import {
@@ -28,11 +29,13 @@ import { recordedScenario, recording } from "../scenario/recordings.ts";
 const THP = "/sys/kernel/mm/transparent_hugepage";
 /** What the program may change, as far as this machine has it. */
 const SETTINGS = [
-  `${THP}/enabled`,
-  `${THP}/defrag`,
+  ...["enabled", "defrag", "shmem_enabled", "shrink_underused", "use_zero_page"].map((name) => `${THP}/${name}`),
   `${THP}/khugepaged/scan_sleep_millisecs`,
-  `${THP}/hugepages-64kB/enabled`,
-  `${THP}/hugepages-2048kB/shmem_enabled`,
+  `${THP}/khugepaged/alloc_sleep_millisecs`,
+  ...[8, 16, 32, 64, 128, 256, 512, 1024, 2048].flatMap((size) =>
+    ["enabled", "shmem_enabled"].map((name) => `${THP}/hugepages-${size}kB/${name}`),
+  ),
+  "/sys/kernel/mm/lru_gen/enabled",
   "/sys/kernel/mm/ksm/run",
   "/sys/kernel/mm/ksm/pages_to_scan",
   "/proc/sys/vm/nr_hugepages",
@@ -138,9 +141,10 @@ function running(program: string): string[] {
   });
 }
 
-async function untilPrinted(child: ChildProcess, text: string): Promise<void> {
+/** Reads on afterwards, so that the output's end is still seen. */
+async function untilPrinted(stdout: Readable, text: string): Promise<void> {
   let output = "";
-  for await (const chunk of child.stdout ?? []) {
+  for await (const [chunk] of on(stdout, "data", { close: ["end"] })) {
     output += String(chunk);
     if (output.includes(text)) return;
   }
@@ -152,7 +156,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     const before = settings();
     const program = compile(ctx, scenarioOf(text, `${signal}.scn`));
     const child = spawn(program, { stdio: ["ignore", "pipe", "inherit"] });
-    await untilPrinted(child, "> sleep");
+    await untilPrinted(child.stdout, "> sleep");
     expect(settings()).not.toEqual(before);
     child.kill(signal);
     const [code] = (await once(child, "exit")) as [number | null];
@@ -161,3 +165,34 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     expect(settings()).toEqual(before);
   });
 }
+
+test("a process group killed with SIGKILL leaves no process and no setting behind", async (ctx) => {
+  const text = "sys /proc/sys/vm/overcommit_ratio 51\nspawn P\nP fork C\nsleep 60000";
+  const before = settings();
+  const program = compile(ctx, scenarioOf(text, "killed.scn"));
+  const child = spawn(program, { stdio: ["ignore", "pipe", "inherit"], detached: true });
+  await untilPrinted(child.stdout, "> sleep");
+  expect(settings()).not.toEqual(before);
+  const closed = once(child, "close");
+  process.kill(-(child.pid ?? 0), "SIGKILL");
+  expect(await once(child, "exit")).toEqual([null, "SIGKILL"]);
+  // Its output is closed when the last of its processes is gone: the one that puts the settings back.
+  await closed;
+  expect(running(program)).toEqual([]);
+  expect(settings()).toEqual(before);
+});
+
+test("a program whose answers nobody reads any more ends with 3, and puts the settings back", async (ctx) => {
+  const text = `sys /proc/sys/vm/overcommit_ratio 51\nspawn P\nP fork C\n${"sleep 20\n".repeat(500)}`;
+  const before = settings();
+  const program = compile(ctx, scenarioOf(text, "unread.scn"));
+  const child = spawn(program, { stdio: ["ignore", "pipe", "pipe"] });
+  await untilPrinted(child.stdout, "> sleep");
+  child.stdout.destroy();
+  let complaint = "";
+  child.stderr.on("data", (chunk: Buffer) => (complaint += chunk.toString("utf8")));
+  expect(await once(child, "close")).toEqual([3, null]);
+  expect(complaint).toContain("the answers cannot be written");
+  expect(running(program)).toEqual([]);
+  expect(settings()).toEqual(before);
+});

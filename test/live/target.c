@@ -14,9 +14,9 @@
  *     move NAME FROM COUNT NEWNAME | stripes NAME
  *     fork | share | zombie | busy fork|map|spawn | where NAME | exit
  *
- * "target keep PATH VALUE" holds a switch of the machine at VALUE ("+N": that much more) until stdin ends, however its
- * parent ended, and then puts back what it found. The lock on PATH keeps others who do the same waiting. "target lock
- * PATH" holds such a lock alone.
+ * "target keep PATH VALUE..." holds switches of the machine, each at its VALUE ("+N": that much more), until stdin ends,
+ * however its parent ended, and then puts back what it found, the last first. The lock on each PATH keeps others who do
+ * the same waiting. "target lock PATH" holds such a lock alone.
  * "target nap" ends soon by itself. "target again" executes itself without pause: always the same pid, never the same
  * address space for long.
  */
@@ -35,7 +35,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, HUGE = 2 << 20, LINE_MAX_BYTES = 4096, NAP_US = 2000, STAY_US = 400000, STAY_ROUNDS = 64, PLACES = 32, WORDS = 8 };
+enum { PAGE = 4096, HUGE = 2 << 20, LINE_MAX_BYTES = 4096, NAP_US = 2000, STAY_US = 400000, STAY_ROUNDS = 64, PLACES = 32, WORDS = 8, SWITCHES = 64 };
 
 struct area {
   char name[16];
@@ -48,6 +48,10 @@ struct file {
 };
 struct child {
   int to, from;
+};
+struct kept {
+  int fd, changed;
+  char before[64];
 };
 
 static struct area areas[PLACES];
@@ -335,29 +339,34 @@ static void read_switch(int fd, char *value, size_t size) {
   snprintf(value, size, "%s", from);
 }
 
-static int keep_switch(const char *path, const char *wanted) {
-  char before[64], during[64], line[LINE_MAX_BYTES], sum[64];
-  int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-  for (int i = 0; i < 4; i++) signal(signals[i], SIG_IGN);
-  int fd = open(path, O_RDWR);
-  if (fd < 0 || flock(fd, LOCK_EX) != 0) {
-    say("error %s\n", strerror(errno));
-    return 1;
-  }
-  read_switch(fd, before, sizeof before);
+/* Sets a switch and remembers what it was; 0 or an error's number. */
+static int set_switch(struct kept *kept, const char *path, const char *wanted) {
+  char sum[64];
+  kept->fd = open(path, O_RDWR);
+  if (kept->fd < 0 || flock(kept->fd, LOCK_EX) != 0) return errno;
+  read_switch(kept->fd, kept->before, sizeof kept->before);
   if (wanted[0] == '+') {
-    snprintf(sum, sizeof sum, "%ld", strtol(before, NULL, 10) + strtol(wanted + 1, NULL, 10));
+    snprintf(sum, sizeof sum, "%ld", strtol(kept->before, NULL, 10) + strtol(wanted + 1, NULL, 10));
     wanted = sum;
   }
-  int changes = strcmp(before, wanted) != 0;
-  if (changes && pwrite(fd, wanted, strlen(wanted), 0) < 0) {
-    say("error %s\n", strerror(errno));
-    return 1;
-  }
-  read_switch(fd, during, sizeof during);
-  say("ok %s %s\n", before, during);
-  while (read_line(0, line)) continue;
-  return changes && pwrite(fd, before, strlen(before), 0) < 0 ? 1 : 0;
+  kept->changed = strcmp(kept->before, wanted) != 0;
+  if (!kept->changed || pwrite(kept->fd, wanted, strlen(wanted), 0) >= 0) return 0;
+  kept->changed = 0;
+  return errno;
+}
+
+static int keep_switches(int count, char **words) {
+  static struct kept kept[SWITCHES];
+  char line[LINE_MAX_BYTES];
+  int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE}, set = 0, error = count > SWITCHES ? E2BIG : 0;
+  for (int i = 0; i < 4; i++) signal(signals[i], SIG_IGN);
+  for (; set < count && error == 0; set++) error = set_switch(&kept[set], words[2 * set], words[2 * set + 1]);
+  if (error != 0) say("error %s %s\n", set > 0 ? words[2 * set - 2] : "keep", strerror(error));
+  else say("ok\n");
+  while (error == 0 && read_line(0, line)) continue;
+  while (set-- > 0)
+    if (kept[set].changed && pwrite(kept[set].fd, kept[set].before, strlen(kept[set].before), 0) < 0) error = errno;
+  return error != 0;
 }
 
 static int hold_lock(const char *path) {
@@ -372,7 +381,7 @@ static int hold_lock(const char *path) {
 int main(int count, char **words) {
   static char line[LINE_MAX_BYTES];
   if (count == 3 && strcmp(words[1], "lock") == 0) return hold_lock(words[2]);
-  if (count == 4 && strcmp(words[1], "keep") == 0) return keep_switch(words[2], words[3]);
+  if (count > 2 && count % 2 == 0 && strcmp(words[1], "keep") == 0) return keep_switches(count / 2 - 1, words + 2);
   if (count == 2 && strcmp(words[1], "nap") == 0) return usleep(10 * NAP_US);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (count == 2 && strcmp(words[1], "again") == 0) {

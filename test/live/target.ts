@@ -2,11 +2,11 @@
  * Processes that map what a test tells them to, and the switches of the machine that some of that needs.
  *
  * A target (target.c) waits for a command and stands still until the next: then its page tables are as the test left
- * them. Targets are ended by pid, and end with this process whatever happens; a switch is held by a process of its own
- * that puts it back as it was even if this one is killed.
+ * them. Targets are ended by pid, and end with this process whatever happens; switches are held by a process of their own
+ * that puts them back as they were even if this one is killed.
  */
 import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,7 +14,7 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "vitest";
 import { lockSettings, unlockSettings } from "../settings-lock.ts";
-import { requireCommand, requireRoot, skipAlways } from "../full-run.ts";
+import { requireCommand, requireRoot } from "../full-run.ts";
 
 type Piped = ChildProcessByStdio<Writable, Readable, null>;
 
@@ -28,7 +28,12 @@ export const MADV_GUARD_INSTALL = 102;
 export const PROT_READ = 1;
 
 const SOURCE_PATH = fileURLToPath(new URL("target.c", import.meta.url));
-const THP_FOLDER = "/sys/kernel/mm/transparent_hugepage";
+
+/** A setting of the machine, and the value that it is to have ("+N": so much more than it had). */
+export interface Switch {
+  readonly path: string;
+  readonly value: string;
+}
 
 /** The compiled program, in a folder that goes away with it. */
 export class TargetProgram {
@@ -65,15 +70,17 @@ export class TargetProgram {
   }
 
   /**
-   * Runs `body` while the switch at `path` has `value` ("+N": so much more than it had). Whoever else wants the same
-   * switch waits. `body` gets the value found and the value then read.
+   * Runs `body` while every switch has its value. Whoever else changes settings waits; inside of `body` that would be
+   * `body` itself, so it throws there. Who needs several switches names them in one call.
    */
-  async withSwitch<T>(
-    path: string,
-    value: string,
-    body: (found: { readonly before: string; readonly during: string }) => Promise<T>,
-  ): Promise<T> {
-    return this.withKeeper(["keep", path, value], async ([before = "", during = ""]) => body({ before, during }));
+  async withSwitches<T>(switches: readonly Switch[], body: () => Promise<T>): Promise<T> {
+    await lockSettings();
+    const words = switches.flatMap(({ path, value }) => [path, value]);
+    try {
+      return await this.withKeeper(["keep", ...words], body);
+    } finally {
+      await unlockSettings();
+    }
   }
 
   /**
@@ -85,21 +92,21 @@ export class TargetProgram {
   }
 
   /** Runs `body` between a keeper's answer and its end, which gives back what it keeps. */
-  private async withKeeper<T>(args: readonly string[], body: (answer: readonly string[]) => Promise<T>): Promise<T> {
+  private async withKeeper<T>(args: readonly string[], body: () => Promise<T>): Promise<T> {
     // In a process group of its own: an interrupted run ends its input, and only that ends the keeper.
     const child = spawn(this.path, args, { stdio: ["pipe", "pipe", "inherit"], detached: true });
     const keeper = new Target(child);
-    const outcome = await body(await keeper.answer()).finally(() => child.stdin.end());
-    if ((await keeper.ended) !== 0) throw new Error(`target ${args.join(" ")}: what it kept could not be put back`);
+    let code: number | null;
+    let outcome: T;
+    try {
+      await keeper.answer();
+      outcome = await body();
+    } finally {
+      child.stdin.end();
+      code = await keeper.ended;
+    }
+    if (code !== 0) throw new Error(`target ${args.join(" ")}: what it kept could not be put back`);
     return outcome;
-  }
-
-  /** Runs `body` while anonymous memory that asks for it gets 64 kB folios. */
-  async with64kFolios<T>(ctx: TestContext, body: () => Promise<T>): Promise<T> {
-    const path = `${THP_FOLDER}/hugepages-64kB/enabled`;
-    if (!existsSync(path)) skipAlways(ctx, `this kernel has no ${path}`);
-    await lockSettings();
-    return this.withSwitch(path, "madvise", body).finally(unlockSettings);
   }
 
   /** Ends all targets. */

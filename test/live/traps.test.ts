@@ -9,6 +9,7 @@ import { SCHEMES } from "../../src/schemes/index.ts";
 import { type ProcessReport, reportOnCapture } from "../../src/study/index.ts";
 import { skipAlways } from "../full-run.ts";
 import { anonHugeBytes, captured, only, reportOf, reported, sumOf, withCapture } from "./captured.ts";
+import { withFolios } from "./folios.ts";
 import {
   FLAG_HEAD_EXCLUSIVE,
   FLAG_KSM,
@@ -25,16 +26,8 @@ import {
   privateKb,
   rollup,
 } from "./kernel-view.ts";
-import { mergedPages, startHugetlb, writeHuge } from "./menagerie.ts";
-import {
-  MADV_COLLAPSE,
-  MADV_FREE,
-  MADV_GUARD_INSTALL,
-  MADV_NOHUGEPAGE,
-  type Target,
-  endTargets,
-  targetProgram,
-} from "./target.ts";
+import { mergedPages, startHugetlb } from "./menagerie.ts";
+import { MADV_FREE, MADV_GUARD_INSTALL, MADV_NOHUGEPAGE, type Target, endTargets, targetProgram } from "./target.ts";
 
 /** Khugepaged, compaction and others may move what a test has laid out: it is laid out again. */
 const QUIET = { retry: 2 };
@@ -60,11 +53,12 @@ async function bothSides(target: Target): Promise<{ ours: object; kernels: objec
 }
 
 test("the zero page and the huge zero page are present and in no figure (trap 13)", QUIET, async (ctx) => {
-  const target = targetProgram(ctx).start();
+  const program = targetProgram(ctx);
+  const target = program.start();
   const empty = reported(await reportOf(only(target)), target).rssBytes;
   const small = await target.map("map small anon 200");
-  const huge = await target.map("map huge huge 1024");
-  await target.askAll("read small 0 200", "read huge 0 1", "read huge 512 1");
+  await target.ask("read small 0 200");
+  const huge = await withFolios(ctx, program, async ({ readHugeZero }) => readHugeZero(target, "huge", 2));
   const zeros = [...framesOf(target.pid, small, 200), ...framesOf(target.pid, huge, 1024)];
   expect(zeros).not.toContain(-1);
   expect((kpageflags(zeros[0]) & FLAG_ZERO) !== 0n && (kpageflags(zeros[300]) & FLAG_ZERO) !== 0n).toBe(true);
@@ -150,8 +144,9 @@ test("hugetlb pages are in no Rss, no Pss and no Uss, but in a figure of their o
 });
 
 test("bit 56 of a THP follows its first page: kpagecount 2 and exclusive 1 at once (trap 1)", QUIET, async (ctx) => {
-  const parent = targetProgram(ctx).start();
-  const start = await writeHuge(parent, "thp", 1);
+  const program = targetProgram(ctx);
+  const parent = program.start();
+  const start = await withFolios(ctx, program, async ({ writeHuge }) => writeHuge(parent, "thp", 1));
   const child = await parent.fork();
   await child.ask("unmap thp 0 1");
   const frames = framesOf(parent.pid, start, 512);
@@ -176,8 +171,11 @@ test(
   "a page that one process maps twice looks shared to smaps, a large folio does not to its owner (trap 3)",
   QUIET,
   async (ctx) => {
-    const target = targetProgram(ctx).start();
-    await target.askAll("memfd f 512", "mapfd here f 0 512 shared", "write here 0 512");
+    const program = targetProgram(ctx);
+    const target = program.start();
+    await withFolios(ctx, program, async () =>
+      target.askAll("memfd f 512", "mapfd here f 0 512 shared", "write here 0 512"),
+    );
     const small = await bothSides(target);
     await target.askAll("mapfd there f 0 512 shared", "read there 0 512");
     const twice = await bothSides(target);
@@ -186,9 +184,7 @@ test(
     // All 512 pages were private and are no more, by page.
     const ussOf = ({ process }: typeof small, id: string): number => process.schemes[id].ussBytes.most;
     expect(ussOf(small, "page") - ussOf(twice, "page")).toBe(512 * 4096);
-    await target.ask(`advise here 0 512 ${MADV_COLLAPSE}`).catch((error: unknown) => {
-      skipAlways(ctx, `MADV_COLLAPSE of shared memory is refused (${String((error as Error).cause)})`);
-    });
+    await withFolios(ctx, program, async ({ collapse }) => collapse(target, "here"));
     await target.askAll("read there 0 512");
     const collapsed = await bothSides(target);
     expect(collapsed.ours).toEqual(collapsed.kernels);
@@ -247,8 +243,9 @@ test("three pages in three processes have a Pss of 3 kB, not 4 (trap 9)", QUIET,
 });
 
 test("a THP that one process maps by a PMD and another by PTEs is told apart (traps 5, 19)", QUIET, async (ctx) => {
-  const parent = targetProgram(ctx).start();
-  const start = await writeHuge(parent, "thp", 2);
+  const program = targetProgram(ctx);
+  const parent = program.start();
+  const start = await withFolios(ctx, program, async ({ writeHuge }) => writeHuge(parent, "thp", 2));
   const child = await parent.fork();
   // Splits the child's first PMD, and no folio.
   await child.ask("protect thp 100 1 1");

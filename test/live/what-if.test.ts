@@ -9,8 +9,8 @@ import { afterAll, expect, test } from "vitest";
 import type { LiveCapture } from "../../src/capture/index.ts";
 import { createCaptureHistory, parseWhatIf } from "../../src/study/index.ts";
 import { only, withCapture } from "./captured.ts";
+import { withFolios } from "./folios.ts";
 import { framesOf } from "./kernel-view.ts";
-import { writeHuge, writeLarge } from "./menagerie.ts";
 import { type Target, endTargets, targetProgram } from "./target.ts";
 
 const HUGE_PAGES = 512;
@@ -30,8 +30,10 @@ interface Family {
 async function family(ctx: Parameters<typeof targetProgram>[0]): Promise<Family> {
   const program = targetProgram(ctx);
   const parent = program.start();
-  const large = await program.with64kFolios(ctx, async () => writeLarge(parent, "large", LARGE_PAGES / 16));
-  const huge = await writeHuge(parent, "huge", 1);
+  const { large, huge } = await withFolios(ctx, program, async ({ writeLarge, writeHuge }) => ({
+    large: await writeLarge(parent, "large", LARGE_PAGES / 16),
+    huge: await writeHuge(parent, "huge", 1),
+  }));
   const child = await parent.fork();
   const other = await parent.fork();
   // The child has copies of some pages, and lets go of others.
