@@ -2,7 +2,7 @@
  * Folios of the wished size, whatever the machine is set to.
  *
  * Which folios a fault brings is decided by a dozen settings, and whoever used the machine before has left them as they
- * are (kernel-facts 10, advice 6). `withFolios` holds them all while memory is filled and hands out the functions that
+ * are (kernel-facts 8, step 6). `withFolios` holds them all while memory is filled and hands out the functions that
  * need it: nobody else has them. What is filled stays as it is when the settings go back, as it no longer asks for huge
  * pages then, and what does not ask for them is small throughout.
  */

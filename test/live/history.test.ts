@@ -17,13 +17,15 @@ const QUIET = { retry: 2 };
 
 afterAll(endTargets);
 
-/** A process with one written 64 kB folio, area "large". */
+/** A process with one written 64 kB folio, area "large", and small pages besides, as it is born under those settings. */
 async function owner(ctx: TestContext): Promise<{ a: Target; page: number }> {
   const program = targetProgram(ctx);
-  // A bystander maps the program's file too: then only the written folio is in question.
-  await program.start().ask("map nothing anon 1");
-  const a = program.start();
-  return { a, page: await withFolios(ctx, program, async ({ writeLarge }) => writeLarge(a, "large", 1)) };
+  return withFolios(ctx, program, async ({ writeLarge }) => {
+    // A bystander maps the program's file too: then only the written folio is in question.
+    await program.start().ask("map nothing anon 1");
+    const a = program.start();
+    return { a, page: await writeLarge(a, "large", 1) };
+  });
 }
 
 async function exit(child: Target): Promise<void> {
