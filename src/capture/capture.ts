@@ -138,7 +138,7 @@ export interface Capture {
   /** Counts the pages of every VMA by the class of their frame. The table may be changed between calls. */
   countClasses(classOfFrame: Int32Array<SharedArrayBuffer>, classCount: number): Promise<Histograms[]>;
   /**
-   * Every present entry, by reader. The runs of a VMA may be divided among readers and, within a reader, among places;
+   * Every present entry, in pieces. The runs of a VMA may be divided among pieces and, within a piece, among places;
    * they do not overlap. O(runs) of memory: for those who need the entries themselves.
    */
   presentRuns(): Promise<PresentRuns[]>;

@@ -388,7 +388,7 @@ function finishCapture(reading: Reading, read: Read): LiveCapture {
     },
     async presentRuns() {
       const replies = await threads.askAll(() => ({ type: "presentRuns", tables: read.tables }), "presentRuns");
-      return replies.map(({ runs }) => runs);
+      return replies.flatMap(({ runs }) => runs);
     },
     async finishMappings() {
       return (await threads.askAll(() => ({ type: "finish" }), "finished")).map(({ groups }) => groups);

@@ -71,7 +71,8 @@ export async function openCapture(directory: string, options: OpenCaptureOptions
       },
       async presentRuns() {
         const tables = { mmOfVma: facts.mmOfVma, mmAlive, frameCount: frames.frameCount };
-        return (await readers.askAll(() => ({ type: "presentRuns", tables }), "presentRuns")).map(({ runs }) => runs);
+        const replies = await readers.askAll(() => ({ type: "presentRuns", tables }), "presentRuns");
+        return replies.flatMap(({ runs }) => runs);
       },
       close: () => readers.stop(),
     };

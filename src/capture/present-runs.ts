@@ -3,7 +3,8 @@
  *
  * Runs stay with their readers as long as sums will do. A machine made from a capture (study/capture-history.ts) has to
  * know which page of which VMA maps which frame, so they come out here, in columns, without what is swapped out, without
- * address spaces that ended, and without frames outside of the table over frames.
+ * address spaces that ended, and without frames outside of the table over frames. They come in pieces of shared memory: as
+ * large as they have to be, and not copied on their way out of a reader's thread.
  */
 import type { PassTables } from "./run-passes.ts";
 import {
@@ -11,6 +12,7 @@ import {
   BITS_AT,
   FRAME_AT,
   PAGES_AT,
+  RUN_FILE,
   RUN_LEVEL_SHIFT,
   RUN_PRESENT,
   type RunBlocks,
@@ -25,26 +27,30 @@ export interface PresentRuns {
   vma: Int32Array;
   /** Virtual page number of the first page. */
   page: Float64Array;
-  /** Page frame number of the first page; below 2^32. */
-  frame: Float64Array;
+  /** Page frame number of the first page. */
+  frame: Uint32Array;
   pages: Int32Array;
   /** -1, 0 or 1. */
   step: Int8Array;
   /** LEVEL_... of the entries. */
   level: Uint8Array;
+  /** 1 where pagemap says FILE: a page of a file or of shared memory. */
+  file: Uint8Array;
 }
 
-const FIRST_ROWS = 4096;
+/** Rows of a piece. */
+const PIECE_ROWS = 16_384;
 /** Pages under the high word of an address. */
 const PAGES_OF_HIGH_WORD = 2 ** 20;
 const PAGE_SHIFT = 12;
 
-/** The present runs of one reader, in its order. O(runs). */
+/** The present runs of one reader, in its order, in pieces. O(runs). */
 export function collectPresentRuns(
   runs: RunBlocks,
   { mmOfVma, mmAlive, frameCount }: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount">,
-): PresentRuns {
-  const found = emptyColumns(FIRST_ROWS);
+): PresentRuns[] {
+  let found = emptyPiece();
+  const pieces = [found];
   runs.forEachRun((block, at, vma) => {
     const bits = block[BITS_AT + at];
     if ((bits & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0 || mmAlive[mmOfVma[vma]] === 0) return;
@@ -52,7 +58,7 @@ export function collectPresentRuns(
     const pages = block[PAGES_AT + at];
     const step = block[STEP_AT + at];
     if (Math.max(frame, frame + step * (pages - 1)) >= frameCount) return;
-    if (found.count === found.vma.length) grow(found);
+    if (found.count === PIECE_ROWS) pieces.push((found = emptyPiece()));
     const row = found.count++;
     found.vma[row] = vma;
     found.page[row] =
@@ -61,29 +67,21 @@ export function collectPresentRuns(
     found.pages[row] = pages;
     found.step[row] = step;
     found.level[row] = bits >>> RUN_LEVEL_SHIFT;
+    found.file[row] = (bits & RUN_FILE) !== 0 ? 1 : 0;
   });
-  return found;
+  return pieces;
 }
 
-function emptyColumns(rows: number): PresentRuns {
+function emptyPiece(): PresentRuns {
+  const bytes = (size: number): SharedArrayBuffer => new SharedArrayBuffer(PIECE_ROWS * size);
   return {
     count: 0,
-    vma: new Int32Array(rows),
-    page: new Float64Array(rows),
-    frame: new Float64Array(rows),
-    pages: new Int32Array(rows),
-    step: new Int8Array(rows),
-    level: new Uint8Array(rows),
+    vma: new Int32Array(bytes(4)),
+    page: new Float64Array(bytes(8)),
+    frame: new Uint32Array(bytes(4)),
+    pages: new Int32Array(bytes(4)),
+    step: new Int8Array(bytes(1)),
+    level: new Uint8Array(bytes(1)),
+    file: new Uint8Array(bytes(1)),
   };
-}
-
-function grow(columns: PresentRuns): void {
-  const larger = emptyColumns(columns.vma.length * 2);
-  larger.vma.set(columns.vma);
-  larger.page.set(columns.page);
-  larger.frame.set(columns.frame);
-  larger.pages.set(columns.pages);
-  larger.step.set(columns.step);
-  larger.level.set(columns.level);
-  Object.assign(columns, larger, { count: columns.count });
 }

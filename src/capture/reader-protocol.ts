@@ -65,6 +65,6 @@ export type ReaderReply =
   | ({ readonly type: "reread" } & RereadResult)
   | { readonly type: "events"; readonly events: Int32Array }
   | { readonly type: "histograms"; readonly histograms: Histograms }
-  | { readonly type: "presentRuns"; readonly runs: PresentRuns }
+  | { readonly type: "presentRuns"; readonly runs: readonly PresentRuns[] }
   | { readonly type: "finished"; readonly groups: readonly StoredGroup[] }
   | { readonly type: "failed"; readonly message: string; readonly code: string | undefined; readonly stack: string };

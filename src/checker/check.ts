@@ -36,6 +36,8 @@ export interface CheckOptions {
   /** The search ends with "explored so far" when it would keep more bytes than this. */
   readonly memoryLimitBytes?: number;
   readonly stateLimit?: number;
+  /** Go on behind a broken property until all states are explored and every property has its verdict. */
+  readonly allProperties?: boolean;
   /** Also look for cycles without progress under a fair schedule (property "livelock"). */
   readonly liveness?: boolean;
 }
@@ -59,9 +61,17 @@ export interface StoryStep {
   readonly position: Position;
   /** The operation it belongs to ("" outside). */
   readonly operation: string;
-  /** What was read or done, for a reader: "total is 2", "got large", "waits for ptl[0][1], held by mapper[1]". */
+  /** What was read or done, for a reader: "total is 2", "got large", "waits for ptl[0][1], which mapper[1] holds". */
   readonly what: string;
-  readonly changes: readonly { readonly name: string; readonly before: number; readonly after: number }[];
+  /** Words and locks in memory, and ghosts, which no CPU sees. */
+  readonly changes: readonly StoryChange[];
+}
+
+export interface StoryChange {
+  readonly name: string;
+  readonly before: number;
+  readonly after: number;
+  readonly isGhost?: true;
 }
 
 /** The shortest (breadth first) way to a broken property. */
@@ -81,11 +91,12 @@ export interface Story {
 export type PropertyOutcome = {
   readonly name: string;
   readonly when: "assert" | "always" | "never" | "quiet" | "sometimes" | "built-in";
-} & (
+} &
   /** holds: in all states explored, and these were all there are. unseen: a `sometimes` that no state has. */
-  | { readonly outcome: "holds" | "holds-so-far" | "unseen" | "seen" | "not-seen-so-far" | "not-checked" }
-  | { readonly outcome: "broken"; readonly story: Story }
-);
+  (
+    | { readonly outcome: "holds" | "holds-so-far" | "unseen" | "seen" | "not-seen-so-far" | "not-checked" }
+    | { readonly outcome: "broken"; readonly story: Story }
+  );
 
 export interface LockOrderEdge {
   /** Held while the other is asked for; names of variables. */

@@ -66,6 +66,8 @@ export interface Variable {
 export interface MachineSet {
   readonly name: string;
   readonly elements: number;
+  /** Why its elements are not interchangeable: a use that tells them apart, with its place. Absent if there is none. */
+  readonly orderedBy?: string;
 }
 
 export interface Register {
@@ -139,6 +141,8 @@ export interface StepMachine {
   readonly sets: readonly MachineSet[];
   readonly variables: readonly Variable[];
   readonly threads: readonly MachineThread[];
+  /** Runs alone before the threads, as thread 0; has no choices and leaves no lock held. */
+  readonly initially?: MachineThread;
   readonly operations: readonly string[];
   readonly properties: readonly MachineProperty[];
   /** Constants as they were fitted, for reports. */

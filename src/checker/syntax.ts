@@ -121,6 +121,8 @@ export type Declaration = { readonly position: Position; readonly name: string }
       readonly domain?: string;
       readonly body: Block;
     }
+  /** Runs before all threads and alone: what it leaves is the first state. Named "initially". */
+  | { readonly kind: "initially"; readonly body: Block }
   | { readonly kind: "property"; readonly when: PropertyTime; readonly condition: Expression }
 );
 

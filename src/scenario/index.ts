@@ -34,6 +34,7 @@ export {
   type Reproduction,
   parseReproduction,
 } from "./parse-reproduction.ts";
+export { didYouMean, nearestWord } from "./nearest-word.ts";
 export { BadRecord, readRecord } from "./read-record.ts";
 export { type ReproduceOptions, reproduceAsC } from "./reproduce-c.ts";
 export { BadScenario, type ScenarioError, formatScenarioError } from "./scenario-error.ts";

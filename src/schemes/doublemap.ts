@@ -18,6 +18,7 @@ import { ATOMICS, LOADS } from "./meter.ts";
 import { PageMapcounts, answerAtRestFromPages, chargeAllPages, chargePageBatch } from "./page-mapcounts.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, NO, type Scheme, UNKNOWN, YES } from "./scheme.ts";
+import { LAST_REFERENCE_STEPS, OWN_TABLE_LOCK_STEPS } from "./kernel-steps.ts";
 
 const NO_SPLIT = 0;
 
@@ -168,6 +169,120 @@ class DoublemapCounter implements Counter {
   }
 }
 
+/**
+ * The order of Linux 5.10 (kernel-facts 5.1): a split counts the PTEs, sets PageDoubleMap, raises the pages if it was the one
+ * that set it, and counts the PMD entry off last, so that the folio never looks unmapped. A reader without locks sees the
+ * flag and the raise one after the other: a page's mapcount is wrong in between, one too low with FLAG_FIRST 1 (as the
+ * kernel had it), one too high with 0.
+ */
+const STEPS = `
+const FLAG_FIRST = 1
+word _mapcount[page]: 0..3 * MMS * VMAS
+word compound_mapcount: 0..2 * MMS * VMAS
+word PageDoubleMap: bool
+
+procedure add_to_pages(first, n, change) {
+  for q in first..first + n { add _mapcount[q], change }
+}
+
+procedure raise_pages() {
+  if FLAG_FIRST {
+    let was_set = swap PageDoubleMap, 1
+    if !was_set { add_to_pages(0, PAGES, 1) }
+  } else {
+    add_to_pages(0, PAGES, 1)
+    let was_set = swap PageDoubleMap, 1
+    # Another split had raised them already.
+    if was_set { add_to_pages(0, PAGES, -1) }
+  }
+}
+
+procedure sub_compound() {
+  let count = add compound_mapcount, -1
+  if count == 0 {
+    let was_set = swap PageDoubleMap, 0
+    if was_set { add_to_pages(0, PAGES, -1) }
+  }
+}
+
+procedure add(first, n, level, m, v) {
+  if level == PMD { add compound_mapcount, 1 } else { add_to_pages(first, n, 1) }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  if level == PMD { sub_compound() } else { add_to_pages(first, n, -1) }
+  return 1
+}
+
+procedure split_pmd(m, v) {
+  add_to_pages(0, PAGES, 1)
+  let count = load compound_mapcount
+  if count > 1 { raise_pages() }
+  sub_compound()
+}
+${OWN_TABLE_LOCK_STEPS}
+procedure mapped() {
+  let compound = load compound_mapcount
+  if compound > 0 { return YES }
+  for q in 0..PAGES {
+    let count = load _mapcount[q]
+    if count > 0 { return YES }
+  }
+  return NO
+}
+
+# total_mapcount: 512 struct pages for a huge page.
+procedure mappings() {
+  let total: -PAGES..2 * MAX_ENTRIES * PAGES = 0
+  let compound = load compound_mapcount
+  total = compound
+  for q in 0..PAGES {
+    let count = load _mapcount[q]
+    total = total + count
+  }
+  let is_raised = load PageDoubleMap
+  return is_raised ? total - PAGES : total
+}
+
+procedure pageMapcount(p) {
+  let count = load _mapcount[p]
+  let compound = load compound_mapcount
+  let is_raised = load PageDoubleMap
+  return count + compound - is_raised
+}
+
+procedure others(m, v) {
+  let total: -PAGES..2 * MAX_ENTRIES * PAGES = 0
+  let most: 0..3 * MMS * VMAS = 0
+  let compound = load compound_mapcount
+  total = compound
+  for q in 0..PAGES {
+    let count = load _mapcount[q]
+    total = total + count
+    most = max(most, count)
+  }
+  let is_raised = load PageDoubleMap
+  if total - PAGES * is_raised <= 1 { return NO }
+  return most + compound - is_raised > 1 ? YES : UNKNOWN
+}
+
+procedure partial() {
+  let compound = load compound_mapcount
+  if compound > 0 { return NO }
+  let pages: 0..PAGES = 0
+  for q in 0..PAGES {
+    let count = load _mapcount[q]
+    if count > 0 { pages = pages + 1 }
+  }
+  return 0 < pages && pages < PAGES ? YES : NO
+}
+${LAST_REFERENCE_STEPS}
+define ptesOf(p) = sum(o in mm: count(w in area: pte[o][w][p]))
+quiet counts: compound_mapcount == pmdEntries() && (!PageDoubleMap || pmdEntries() > 0)
+  && all(q in page: _mapcount[q] == ptesOf(q) + PageDoubleMap)
+`;
+
 export const doublemap: Scheme = {
   id: "doublemap",
   title: "a mapcount in every page, raised while a PMD and its split pieces coexist (PageDoubleMap)",
@@ -191,6 +306,7 @@ export const doublemap: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "page-mapcount", statistics: "pages-mapped" },
+  steps: STEPS,
   createCounter: (context) => new DoublemapCounter(context),
   answerAtRest: answerAtRestFromPages,
 };

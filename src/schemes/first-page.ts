@@ -16,6 +16,8 @@ import { LOADS } from "./meter.ts";
 import { PageMapcounts, chargePageBatch } from "./page-mapcounts.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, YES } from "./scheme.ts";
+import { LAST_REFERENCE_STEPS, OWN_TABLE_LOCK_STEPS, SPLIT_PMD_STEPS } from "./kernel-steps.ts";
+import { PAGE_MAPCOUNTS_STEPS, PARTIAL_BY_PAGES_STEPS } from "./page-mapcounts-steps.ts";
 
 class FirstPageCounter implements Counter {
   private readonly context: CounterContext;
@@ -143,6 +145,58 @@ class FirstPageCounter implements Counter {
   }
 }
 
+/** Linux 6.10 to 6.14: one atomic more than `subpages`, behind the pages when adding, before them when removing. */
+const STEPS = `
+${PAGE_MAPCOUNTS_STEPS}
+word _large_mapcount: 0..2 * MAX_ENTRIES
+
+procedure add(first, n, level, m, v) {
+  if level == PMD {
+    add_entire()
+    add _large_mapcount, 1
+  } else {
+    add_pages(first, n)
+    add _large_mapcount, n
+  }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  if level == PMD {
+    add _large_mapcount, -1
+    sub_entire()
+  } else {
+    add _large_mapcount, -n
+    sub_pages(first, n)
+  }
+  return 1
+}
+${SPLIT_PMD_STEPS}
+${PARTIAL_BY_PAGES_STEPS}
+${OWN_TABLE_LOCK_STEPS}
+procedure mapped() {
+  let total = load _large_mapcount
+  return total > 0 ? YES : NO
+}
+
+procedure mappings() {
+  let total = load _large_mapcount
+  return total
+}
+
+# folio_likely_mapped_shared: three words, read one after the other.
+procedure others(m, v) {
+  let total = load _large_mapcount
+  if total <= 1 { return NO }
+  let entire = load _entire_mapcount
+  if entire > 0 || total > PAGES { return YES }
+  let first_page = load _mapcount[0]
+  return first_page > 1 ? YES : NO
+}
+${LAST_REFERENCE_STEPS}
+quiet counts: pagesFit() && _large_mapcount == entries()
+`;
+
 export const firstPage: Scheme = {
   id: "first-page",
   title: "the first page's mapcount stands for the folio",
@@ -166,6 +220,7 @@ export const firstPage: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "page-mapcount", statistics: "pages-mapped" },
+  steps: STEPS,
   createCounter: (context) => new FirstPageCounter(context),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {

@@ -16,6 +16,8 @@ import { ATOMICS, LOADS } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
+import { OWN_TABLE_LOCK_STEPS, SPLIT_PMD_STEPS } from "./kernel-steps.ts";
+import { OWNER_SLOTS_STEPS } from "./owner-slots-steps.ts";
 
 class MappedPagesCounter implements Counter {
   private readonly context: CounterContext;
@@ -153,6 +155,50 @@ function partialOfMappedPages(mappedPages: number, order: number): Answer {
   return mappedPages < 2 ** order ? YES : UNKNOWN;
 }
 
+/** The sum of mapped pages changes under the lock of the slots. */
+const STEPS = `
+${OWNER_SLOTS_STEPS}
+word _total_mapped_pages: 0..2 * MAX_PAGES
+ghost nr_mapped: -PAGES..2 * PAGES
+
+procedure add(first, n, level, m, v) {
+  let entries_added = level == PMD ? 1 : n
+  lock large
+  let pages = load _total_mapped_pages
+  store _total_mapped_pages = pages + n
+  let total = slots_add(entries_added, m)
+  unlock large
+  if total == entries_added { ghost nr_mapped = nr_mapped + PAGES }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  let entries_gone = level == PMD ? 1 : n
+  lock large
+  let pages = load _total_mapped_pages
+  store _total_mapped_pages = pages - n
+  let left = slots_sub(entries_gone, m)
+  unlock large
+  if left == 0 { ghost nr_mapped = nr_mapped - PAGES }
+  return 1
+}
+${SPLIT_PMD_STEPS}
+${OWN_TABLE_LOCK_STEPS}
+procedure pageMapcount(p) {
+  let pages = load _total_mapped_pages
+  return pages == 0 ? 0 : max((pages + PAGES / 2) / PAGES, 1)
+}
+
+procedure partial() {
+  let pages = load _total_mapped_pages
+  if pages == 0 { return NO }
+  return pages < PAGES ? YES : UNKNOWN
+}
+
+quiet counts: slotsFit() && _total_mapped_pages == pteEntries() + PAGES * pmdEntries()
+  && nr_mapped == (entries() > 0 ? PAGES : 0)
+`;
+
 export const mappedPages: Scheme = {
   id: "mapped-pages",
   title: "two owners, a shared bit and the sum of mapped pages (RFC)",
@@ -177,6 +223,7 @@ export const mappedPages: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context: CounterContext) => new MappedPagesCounter(context),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {

@@ -27,6 +27,8 @@ import { ATOMICS, LOADS } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, YES } from "./scheme.ts";
+import { OWN_TABLE_LOCK_STEPS, SPLIT_PMD_STEPS } from "./kernel-steps.ts";
+import { OWNER_SLOTS_STEPS } from "./owner-slots-steps.ts";
 
 class MmOwnerLevelsCounter implements Counter {
   private readonly context: CounterContext;
@@ -182,6 +184,57 @@ function partialOfLevels(pages: number, order: number, isWhole: boolean): Answer
   return pages < 2 ** order ? YES : UNKNOWN;
 }
 
+/**
+ * The checked folio is of PMD size at most, so `_pud_mapcount` stays 0 and is left out. PMD_PAGES is what the mean takes a
+ * PMD entry for: here the checked folio's few pages, in the kernel 512.
+ */
+const STEPS = `
+${OWNER_SLOTS_STEPS}
+const PMD_PAGES = PAGES
+word _pmd_mapcount: 0..2 * MMS * VMAS
+ghost nr_mapped: -PAGES..2 * PAGES
+
+procedure add(first, n, level, m, v) {
+  let entries_added = level == PMD ? 1 : n
+  if level == PMD { add _pmd_mapcount, 1 }
+  let total = add_large(entries_added, m)
+  if total == entries_added { ghost nr_mapped = nr_mapped + PAGES }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  let entries_gone = level == PMD ? 1 : n
+  if level == PMD { add _pmd_mapcount, -1 }
+  let left = sub_large(entries_gone, m)
+  if left == 0 { ghost nr_mapped = nr_mapped - PAGES }
+  return 1
+}
+${SPLIT_PMD_STEPS}
+${OWN_TABLE_LOCK_STEPS}
+# Two words that do not change together: a reader between them may see more PMD entries than entries.
+procedure mapped_pages() {
+  let total = load _large_mapcount
+  let pmds = load _pmd_mapcount
+  return total - pmds + PMD_PAGES * pmds
+}
+
+procedure pageMapcount(p) {
+  let pages = mapped_pages()
+  if pages <= 0 { return 0 }
+  return max((pages + PAGES / 2) / PAGES, 1)
+}
+
+procedure partial() {
+  let total = load _large_mapcount
+  if total == 0 { return NO }
+  let pmds = load _pmd_mapcount
+  if pmds > 0 { return NO }
+  return total < PAGES ? YES : UNKNOWN
+}
+
+quiet counts: slotsFit() && _pmd_mapcount == pmdEntries() && nr_mapped == (entries() > 0 ? PAGES : 0)
+`;
+
 export const mmOwnerLevels: Scheme = {
   id: "mm-owner-levels",
   title: "two owners and a shared bit, PMD and PUD entries counted apart",
@@ -205,6 +258,7 @@ export const mmOwnerLevels: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context) => new MmOwnerLevelsCounter(context),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {

@@ -22,6 +22,8 @@ import { ATOMICS, LOADS, type Meter } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
+import { OWN_TABLE_LOCK_STEPS, SPLIT_PMD_STEPS } from "./kernel-steps.ts";
+import { OWNER_SLOTS_STEPS } from "./owner-slots-steps.ts";
 
 class MmOwnerCounter implements Counter, RawCounts {
   private readonly orders: ArrayLike<number>;
@@ -213,6 +215,49 @@ function partialOfEntries(entries: number, pmdEntries: number, order: number): A
   return entries < 1 << order ? YES : UNKNOWN;
 }
 
+/** PMD entries are counted before the slots and counted off before them; the statistics follow the total alone. */
+const STEPS = `
+${OWNER_SLOTS_STEPS}
+word _entire_mapcount: 0..2 * MMS * VMAS
+ghost nr_mapped: -PAGES..2 * PAGES          # NR_ANON_MAPPED or NR_FILE_MAPPED: the folio as a whole, or nothing
+
+procedure add(first, n, level, m, v) {
+  let entries_added = level == PMD ? 1 : n
+  if level == PMD { add _entire_mapcount, 1 }
+  let total = add_large(entries_added, m)
+  if total == entries_added { ghost nr_mapped = nr_mapped + PAGES }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  let entries_gone = level == PMD ? 1 : n
+  if level == PMD { add _entire_mapcount, -1 }
+  let left = sub_large(entries_gone, m)
+  if left == 0 { ghost nr_mapped = nr_mapped - PAGES }
+  return 1
+}
+${SPLIT_PMD_STEPS}
+${OWN_TABLE_LOCK_STEPS}
+# folio_average_page_mapcount: to the nearest, at least 1 (kernel-facts 2.1). It reads two words that do not change together.
+procedure pageMapcount(p) {
+  let total = load _large_mapcount
+  if total == 0 { return 0 }
+  let entire = load _entire_mapcount
+  if total <= entire { return entire }
+  return max((total - entire + PAGES / 2) / PAGES + entire, 1)
+}
+
+procedure partial() {
+  let total = load _large_mapcount
+  if total == 0 { return NO }
+  let entire = load _entire_mapcount
+  if entire > 0 { return NO }
+  return total < PAGES ? YES : UNKNOWN
+}
+
+quiet counts: slotsFit() && _entire_mapcount == pmdEntries() && nr_mapped == (entries() > 0 ? PAGES : 0)
+`;
+
 export const mmOwner: Scheme = {
   id: "mm-owner",
   title: "two owners and a shared bit (CONFIG_NO_PAGE_MAPCOUNT)",
@@ -237,6 +282,7 @@ export const mmOwner: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context: CounterContext) => new MmOwnerCounter(context),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {

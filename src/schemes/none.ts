@@ -15,6 +15,7 @@ import type { Counter, CounterContext } from "./counter.ts";
 import { canReuseLastReference, pinnedOf } from "./reference-answers.ts";
 import { type Answer, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
 import { answerUnknownAtRest } from "./unknown-at-rest.ts";
+import { LAST_REFERENCE_STEPS, OWN_TABLE_LOCK_STEPS, SPLIT_PMD_STEPS } from "./kernel-steps.ts";
 
 class NoneCounter implements Counter {
   private readonly context: CounterContext;
@@ -109,6 +110,22 @@ class NoneCounter implements Counter {
   }
 }
 
+/** No word of its own: nothing is counted, and nothing can be counted wrong. */
+const STEPS = `
+procedure add(first, n, level, m, v) { return 1 }
+procedure remove(first, n, level, m, v) { return 1 }
+${SPLIT_PMD_STEPS}
+${OWN_TABLE_LOCK_STEPS}
+procedure mapped() { return UNKNOWN }
+procedure mappings() { return NO_COUNT }
+procedure pageMapcount(p) { return NO_COUNT }
+procedure others(m, v) { return UNKNOWN }
+procedure partial() { return UNKNOWN }
+${LAST_REFERENCE_STEPS}
+# There is no count to be wrong.
+quiet counts: true
+`;
+
 export const none: Scheme = {
   id: "none",
   title: "no mapcount: the reference count and the rmap",
@@ -132,6 +149,7 @@ export const none: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context) => new NoneCounter(context),
   answerAtRest: answerUnknownAtRest,
 };

@@ -13,6 +13,9 @@ import { ATOMICS, LOADS, type Meter } from "./meter.ts";
 import { OwnerSlots, chargeOwnerSlots, sharedAtRest } from "./owner-slots.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, type Scheme, NO, UNKNOWN, YES } from "./scheme.ts";
+import { OWN_TABLE_LOCK_STEPS, SPLIT_PMD_STEPS } from "./kernel-steps.ts";
+import { OWNER_SLOTS_STEPS } from "./owner-slots-steps.ts";
+import { PAGE_MAPCOUNTS_STEPS, PARTIAL_BY_PAGES_STEPS } from "./page-mapcounts-steps.ts";
 
 class PageCounter implements Counter, RawCounts {
   private readonly orders: ArrayLike<number>;
@@ -232,6 +235,37 @@ function chargePtes(meter: Meter, first: number, pageCount: number, changed: num
   meter.chargeLines(first, pageCount, 2);
 }
 
+/** An add counts pages before the folio, a removal the folio before its pages (kernel-facts 2.3, 2.4). */
+const STEPS = `
+${OWNER_SLOTS_STEPS}
+${PAGE_MAPCOUNTS_STEPS}
+procedure add(first, n, level, m, v) {
+  if level == PMD {
+    add_entire()
+    add_large(1, m)
+  } else {
+    add_pages(first, n)
+    add_large(n, m)
+  }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  if level == PMD {
+    sub_large(1, m)
+    sub_entire()
+  } else {
+    sub_large(n, m)
+    sub_pages(first, n)
+  }
+  return 1
+}
+${SPLIT_PMD_STEPS}
+${PARTIAL_BY_PAGES_STEPS}
+${OWN_TABLE_LOCK_STEPS}
+quiet counts: slotsFit() && pagesFit()
+`;
+
 export const page: Scheme = {
   id: "page",
   title: "a mapcount in every page (CONFIG_PAGE_MAPCOUNT)",
@@ -256,6 +290,7 @@ export const page: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "page-mapcount", statistics: "pages-mapped" },
+  steps: STEPS,
   createCounter: (context: CounterContext) => new PageCounter(context),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {

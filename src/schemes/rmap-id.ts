@@ -25,6 +25,7 @@ import type { Counter, CounterContext } from "./counter.ts";
 import { ATOMICS, LOADS } from "./meter.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, EITHER, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
+import { RMAP_ID_STEPS } from "./rmap-id-steps.ts";
 import { Words, masksOfWidth } from "./word64.ts";
 
 const ID_BITS = 24;
@@ -250,6 +251,7 @@ export const rmapId: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: RMAP_ID_STEPS,
   createCounter: (context) => new RmapIdCounter(context),
   /** The values say at once what the address spaces of the page tables say. */
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {

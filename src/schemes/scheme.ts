@@ -96,6 +96,12 @@ export interface Scheme {
   readonly sumsMappedPages?: true;
   readonly guarantees: Readonly<Record<Question, Guarantee>>;
   readonly rules: FigureRules;
+  /**
+   * The scheme's words, its procedures and its property `quiet counts` in the step language (docs/step-language.md): what a
+   * CPU does, one shared access a step, for the interleaving checker. Which procedures there are, and what they may use,
+   * says src/checker/programs/folio.ts. It is tested equal to the counter over all small states (test/conformance).
+   */
+  readonly steps: string;
   /** An empty state for the folios of a machine. */
   createCounter(context: CounterContext): Counter;
   /** Answers about large folios at rest. O(folios), no allocation per folio. */

@@ -15,6 +15,8 @@ import type { Counter, CounterContext } from "./counter.ts";
 import { PageMapcounts, answerAtRestFromPages, chargeAllPages, chargePageBatch } from "./page-mapcounts.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, NO, type Scheme, UNKNOWN, YES } from "./scheme.ts";
+import { LAST_REFERENCE_STEPS, OWN_TABLE_LOCK_STEPS, SPLIT_PMD_STEPS } from "./kernel-steps.ts";
+import { PAGE_MAPCOUNTS_STEPS } from "./page-mapcounts-steps.ts";
 
 class SubpagesCounter implements Counter {
   private readonly context: CounterContext;
@@ -131,6 +133,137 @@ class SubpagesCounter implements Counter {
   }
 }
 
+/**
+ * COMPOUND_MAPPED 0 is the form of November 2022 that came first (literature 1.3 a): `_nr_pages_mapped` is the number of
+ * pages with a PTE and no more, what the statistics gain or lose is found by looking at the other counter, and nothing
+ * holds the two together. The statistics drift; COMPOUND_MAPPED was the answer.
+ */
+const STEPS = `
+${PAGE_MAPCOUNTS_STEPS}
+const COMPOUND_MAPPED = 1
+
+procedure add_pages_apart(first, n) {
+  for q in first..first + n {
+    let count = add _mapcount[q], 1
+    if count == 1 {
+      add _nr_pages_mapped, 1
+      let entire = load _entire_mapcount
+      if entire == 0 { ghost nr_mapped = nr_mapped + 1 }
+    }
+  }
+}
+
+procedure sub_pages_apart(first, n) {
+  for q in first..first + n {
+    let count = add _mapcount[q], -1
+    if count == 0 {
+      add _nr_pages_mapped, -1
+      let entire = load _entire_mapcount
+      if entire == 0 { ghost nr_mapped = nr_mapped - 1 }
+    }
+  }
+}
+
+# Pages that no PTE maps; they are looked at only if some page has one.
+procedure pages_without_pte() {
+  let without: 0..PAGES = PAGES
+  let pages = load _nr_pages_mapped
+  if pages > 0 {
+    for q in 0..PAGES {
+      let count = load _mapcount[q]
+      if count > 0 { without = without - 1 }
+    }
+  }
+  return without
+}
+
+procedure add_entire_apart() {
+  let count = add _entire_mapcount, 1
+  if count == 1 {
+    let without = pages_without_pte()
+    ghost nr_mapped = nr_mapped + without
+  }
+}
+
+procedure sub_entire_apart() {
+  let count = add _entire_mapcount, -1
+  if count == 0 {
+    let without = pages_without_pte()
+    ghost nr_mapped = nr_mapped - without
+  }
+}
+
+procedure add(first, n, level, m, v) {
+  if COMPOUND_MAPPED {
+    if level == PMD { add_entire() } else { add_pages(first, n) }
+  } else {
+    if level == PMD { add_entire_apart() } else { add_pages_apart(first, n) }
+  }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  if COMPOUND_MAPPED {
+    if level == PMD { sub_entire() } else { sub_pages(first, n) }
+  } else {
+    if level == PMD { sub_entire_apart() } else { sub_pages_apart(first, n) }
+  }
+  return 1
+}
+${SPLIT_PMD_STEPS}
+${OWN_TABLE_LOCK_STEPS}
+procedure mapped() {
+  if !COMPOUND_MAPPED {
+    let entire = load _entire_mapcount
+    if entire > 0 { return YES }
+  }
+  let pages = load _nr_pages_mapped
+  return pages > 0 ? YES : NO
+}
+
+# folio_mapcount: a loop over the pages, unless none has a PTE.
+procedure mappings() {
+  let total: 0..2 * MAX_ENTRIES + PAGES = 0
+  let entire = load _entire_mapcount
+  total = entire
+  let pages = load _nr_pages_mapped
+  if pages % ENTIRELY_MAPPED > 0 {
+    for q in 0..PAGES {
+      let count = load _mapcount[q]
+      total = total + count
+    }
+  }
+  return total
+}
+
+procedure others(m, v) {
+  let total: 0..2 * MAX_ENTRIES + PAGES = 0
+  let most: 0..2 * MMS * VMAS = 0
+  let entire = load _entire_mapcount
+  total = entire
+  for q in 0..PAGES {
+    let count = load _mapcount[q]
+    total = total + count
+    most = max(most, count)
+  }
+  if total <= 1 { return NO }
+  return most + entire > 1 ? YES : UNKNOWN
+}
+
+procedure partial() {
+  if !COMPOUND_MAPPED {
+    let entire = load _entire_mapcount
+    if entire > 0 { return NO }
+  }
+  let pages = load _nr_pages_mapped
+  return 0 < pages && pages < PAGES ? YES : NO
+}
+${LAST_REFERENCE_STEPS}
+quiet counts: COMPOUND_MAPPED ? pagesFit() : all(q in page: _mapcount[q] == ptesOf(q))
+  && _entire_mapcount == pmdEntries() && _nr_pages_mapped == pagesWithPte()
+  && nr_mapped == (pmdEntries() > 0 ? PAGES : pagesWithPte())
+`;
+
 export const subpages: Scheme = {
   id: "subpages",
   title: "a mapcount in every page, and one word that counts the pages mapped",
@@ -154,6 +287,7 @@ export const subpages: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "page-mapcount", statistics: "pages-mapped" },
+  steps: STEPS,
   createCounter: (context) => new SubpagesCounter(context),
   answerAtRest: answerAtRestFromPages,
 };

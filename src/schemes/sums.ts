@@ -36,6 +36,7 @@ import type { Counter, CounterContext } from "./counter.ts";
 import { ATOMICS, LOADS } from "./meter.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, EITHER, NO, type Scheme, UNKNOWN, YES } from "./scheme.ts";
+import { SUMS_STEPS } from "./sums-steps.ts";
 import { type WordMasks, Words, masksOfWidth } from "./word64.ts";
 
 const WORD_BITS = 64;
@@ -260,6 +261,7 @@ export const sums: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: SUMS_STEPS,
   createCounter: (context) => new SumsCounter(context),
   /** The mm sum says what the address spaces say; whether pages are evenly mapped shows in few of the columns' cases. */
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {

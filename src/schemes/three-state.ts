@@ -22,6 +22,8 @@ import type { RmapFindings } from "./rmap-findings.ts";
 import { type Answer, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
 import { answerUnknownAtRest } from "./unknown-at-rest.ts";
 import { isMappedInVma, isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
+import { LAST_REFERENCE_STEPS } from "./kernel-steps.ts";
+import { VMA_LOOK_STEPS } from "./vma-look-steps.ts";
 
 const NOT_MAPPED = 0;
 const ONCE = 1;
@@ -167,6 +169,89 @@ class ThreeStateCounter implements Counter {
   }
 }
 
+/**
+ * The mail of 2021 says nothing of locks. The state goes forward and back by compare and exchange, and the look into the VMA's
+ * tables is that of `vma` with the remedy that holds, their locks taken beforehand in the order of addresses (REMEDY 3).
+ * `walk_found(n)` is the store of an rmap walk that found n VMAs: nothing in the mail keeps others from mapping meanwhile.
+ */
+const STEPS = `
+const REMEDY = 3
+const NOT_MAPPED = 0
+const ONCE = 1
+const POSSIBLY_MORE = 2
+word times_mapped: 0..2
+${VMA_LOOK_STEPS}
+procedure add(first, n, level, m, v) {
+  loop {
+    let state = load times_mapped
+    if state == POSSIBLY_MORE { return 1 }
+    if state == NOT_MAPPED {
+      let done = cas times_mapped, NOT_MAPPED, ONCE
+      if done { return 1 }
+    } else {
+      let has: 0..2 = 0
+      if n < PAGES { has = folio_has_ptes(m, v, tableOf(first)) }
+      if has == GIVE_UP { return 0 }
+      if has { return 1 }
+      let done = cas times_mapped, ONCE, POSSIBLY_MORE
+      if done { return 1 }
+    }
+  }
+}
+
+procedure remove(first, n, level, m, v) {
+  let state = load times_mapped
+  if state == ONCE {
+    let has: 0..2 = 0
+    if n < PAGES { has = folio_has_ptes(m, v, tableOf(first)) }
+    if has == GIVE_UP { return 0 }
+    # Not done: another VMA came, and what was once is possibly more.
+    if !has {
+      let done = cas times_mapped, ONCE, NOT_MAPPED
+    }
+  }
+  return 1
+}
+
+# The same VMA before and after.
+procedure split_pmd(m, v) { }
+
+procedure walk_found(n) {
+  if n < POSSIBLY_MORE {
+    let done = cas times_mapped, POSSIBLY_MORE, n
+  }
+}
+
+procedure mapped() {
+  let state = load times_mapped
+  if state == POSSIBLY_MORE { return UNKNOWN }
+  return state == ONCE ? YES : NO
+}
+
+procedure mappings() {
+  let state = load times_mapped
+  return state == POSSIBLY_MORE ? NO_COUNT : state
+}
+
+procedure pageMapcount(p) {
+  let state = load times_mapped
+  if state == NOT_MAPPED { return 0 }
+  return state == ONCE && PAGES == 1 ? 1 : NO_COUNT
+}
+
+procedure others(m, v) {
+  let state = load times_mapped
+  return state == POSSIBLY_MORE ? UNKNOWN : NO
+}
+
+procedure partial() {
+  let state = load times_mapped
+  return state == NOT_MAPPED || PAGES == 1 ? NO : UNKNOWN
+}
+${LAST_REFERENCE_STEPS}
+quiet counts: times_mapped == POSSIBLY_MORE || times_mapped == areas()
+`;
+
 export const threeState: Scheme = {
   id: "three-state",
   title: "not mapped, mapped once, possibly more",
@@ -190,6 +275,7 @@ export const threeState: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context) => new ThreeStateCounter(context),
   answerAtRest: answerUnknownAtRest,
 };

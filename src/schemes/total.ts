@@ -13,6 +13,7 @@ import type { Counter, CounterContext } from "./counter.ts";
 import { ATOMICS, LOADS } from "./meter.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
+import { LAST_REFERENCE_STEPS, OWN_TABLE_LOCK_STEPS, SPLIT_PMD_STEPS } from "./kernel-steps.ts";
 
 class TotalCounter implements Counter {
   private readonly context: CounterContext;
@@ -123,6 +124,53 @@ function partialOfTotal(entries: number, order: number): Answer {
   return entries < 2 ** order && order < HPAGE_PMD_ORDER ? YES : UNKNOWN;
 }
 
+/** One atomic an add or remove. */
+const STEPS = `
+word _large_mapcount: 0..2 * MAX_ENTRIES
+# Whether PMD entries can be among the entries: then fewer entries than pages mean nothing.
+const PMD_SIZED = 1
+
+procedure add(first, n, level, m, v) {
+  add _large_mapcount, level == PMD ? 1 : n
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  add _large_mapcount, level == PMD ? -1 : -n
+  return 1
+}
+${SPLIT_PMD_STEPS}
+${OWN_TABLE_LOCK_STEPS}
+procedure mapped() {
+  let total = load _large_mapcount
+  return total > 0 ? YES : NO
+}
+
+procedure mappings() {
+  let total = load _large_mapcount
+  return total
+}
+
+procedure pageMapcount(p) {
+  let total = load _large_mapcount
+  return total == 0 ? 0 : NO_COUNT
+}
+
+procedure others(m, v) {
+  let total = load _large_mapcount
+  if total <= 1 { return NO }
+  return total > PAGES ? YES : UNKNOWN
+}
+
+procedure partial() {
+  let total = load _large_mapcount
+  if total == 0 { return NO }
+  return total < PAGES && !PMD_SIZED ? YES : UNKNOWN
+}
+${LAST_REFERENCE_STEPS}
+quiet counts: _large_mapcount == entries()
+`;
+
 export const total: Scheme = {
   id: "total",
   title: "one count of all entries",
@@ -146,6 +194,7 @@ export const total: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context) => new TotalCounter(context),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {

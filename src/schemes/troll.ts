@@ -18,6 +18,8 @@ import type { RmapFindings } from "./rmap-findings.ts";
 import { type Answer, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
 import { answerUnknownAtRest } from "./unknown-at-rest.ts";
 import { isMappedInVma, isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
+import { LAST_REFERENCE_STEPS } from "./kernel-steps.ts";
+import { VMA_LOOK_STEPS } from "./vma-look-steps.ts";
 
 const ZERO = 0;
 const ONE = 1;
@@ -171,6 +173,103 @@ function sharedOfTroll(state: number): Answer {
   return state === MANY ? UNKNOWN : YES;
 }
 
+/**
+ * The mail of January 2022 says nothing of locks. The count changes by compare and exchange, since Many must be left alone, and
+ * the look into the VMA's tables is that of `vma` with the remedy that holds, their locks taken beforehand in the order of
+ * addresses (REMEDY 3). `walk_found(n)` is the store of an rmap walk that found n VMAs.
+ */
+const STEPS = `
+const REMEDY = 3
+const UNIT_REFERENCES = 0       # 1: each state holds that many references, and entries hold none
+const MANY = 3
+word troll_count: 0..3
+${VMA_LOOK_STEPS}
+procedure gain() {
+  loop {
+    let count = load troll_count
+    if count == MANY { return 0 }
+    let done = cas troll_count, count, count + 1
+    if done {
+      if UNIT_REFERENCES { add refcount, 1 }
+      return 1
+    }
+  }
+}
+
+procedure lose() {
+  loop {
+    let count = load troll_count
+    if count == MANY { return 0 }
+    let done = cas troll_count, count, count - 1
+    if done {
+      if UNIT_REFERENCES { add refcount, -1 }
+      return 1
+    }
+  }
+}
+
+procedure add(first, n, level, m, v) {
+  let count = load troll_count
+  if count == MANY { return 1 }
+  let has: 0..2 = 0
+  if n < PAGES { has = folio_has_ptes(m, v, tableOf(first)) }
+  if has == GIVE_UP { return 0 }
+  if !has { gain() }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  let count = load troll_count
+  if count == MANY { return 1 }
+  let has: 0..2 = 0
+  if n < PAGES { has = folio_has_ptes(m, v, tableOf(first)) }
+  if has == GIVE_UP { return 0 }
+  if !has { lose() }
+  return 1
+}
+
+# The same VMA before and after.
+procedure split_pmd(m, v) { }
+
+# Many is left by a walk that found fewer, which corrects the references too.
+procedure walk_found(n) {
+  if n < MANY {
+    let done = cas troll_count, MANY, n
+    if done && UNIT_REFERENCES { add refcount, n - MANY }
+  }
+}
+
+procedure mapped() {
+  let count = load troll_count
+  if count == MANY { return UNKNOWN }
+  return count > 0 ? YES : NO
+}
+
+procedure mappings() {
+  let count = load troll_count
+  return count == MANY ? NO_COUNT : count
+}
+
+procedure pageMapcount(p) {
+  let count = load troll_count
+  if count == 0 { return 0 }
+  return count < MANY && PAGES == 1 ? count : NO_COUNT
+}
+
+procedure others(m, v) {
+  let count = load troll_count
+  if count == MANY { return UNKNOWN }
+  return count > 1 ? YES : NO
+}
+
+procedure partial() {
+  let count = load troll_count
+  return count == 0 || PAGES == 1 ? NO : UNKNOWN
+}
+${LAST_REFERENCE_STEPS}
+quiet counts: troll_count == MANY || troll_count == areas()
+`;
+
 export const troll: Scheme = {
   id: "troll",
   title: "Zero, One, Two, Many VMAs",
@@ -194,6 +293,7 @@ export const troll: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context) => new TrollCounter(context),
   answerAtRest: answerUnknownAtRest,
 };

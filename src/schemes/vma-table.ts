@@ -16,6 +16,7 @@ import { ATOMICS, ENTRIES_EXAMINED, LOADS, TABLES_VISITED } from "./meter.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
 import { type LookingBatch, isOneEntryPerVma, lookInTable, pageTablesOf } from "./vma-look.ts";
+import { LAST_REFERENCE_STEPS, OWN_TABLE_LOCK_STEPS } from "./kernel-steps.ts";
 
 class VmaTableCounter implements Counter {
   private readonly context: CounterContext;
@@ -152,6 +153,76 @@ function sharedOfPairs(pairs: number, order: number): Answer {
   return pairs > mostTablesOfVma(order) ? YES : UNKNOWN;
 }
 
+/** The look goes into the table at hand alone, whose lock is held. A PMD entry's table is the PMD page: a pair of its own. */
+const STEPS = `
+const UNIT_REFERENCES = 0       # 1: each pair holds one reference, and entries hold none
+const MOST_TABLES = 2           # of one VMA: a folio up to PMD size straddles one boundary
+word pairs: 0..2 * MMS * VMAS * (TABLES + 1)
+
+procedure change_pairs(change) {
+  add pairs, change
+  if UNIT_REFERENCES { add refcount, change }
+}
+
+procedure table_has_ptes(m, v, t) {
+  for q in firstOf(t)..endOf(t) {
+    let present = load pte[m][v][q]
+    if present { return 1 }
+  }
+  return 0
+}
+
+procedure add(first, n, level, m, v) {
+  let has: bool = 0
+  if level == PTE && n < PAGES { has = table_has_ptes(m, v, tableOf(first)) }
+  if !has { change_pairs(1) }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  let has: bool = 0
+  if level == PTE && n < PAGES { has = table_has_ptes(m, v, tableOf(first)) }
+  if !has { change_pairs(-1) }
+  return 1
+}
+
+# The pair with the PMD page goes, that with the table of PTEs comes.
+procedure split_pmd(m, v) {
+  change_pairs(1)
+  change_pairs(-1)
+}
+${OWN_TABLE_LOCK_STEPS}
+procedure mapped() {
+  let count = load pairs
+  return count > 0 ? YES : NO
+}
+
+procedure mappings() {
+  let count = load pairs
+  return count
+}
+
+procedure pageMapcount(p) {
+  let count = load pairs
+  return count == 0 || PAGES == 1 ? count : NO_COUNT
+}
+
+procedure others(m, v) {
+  let count = load pairs
+  if count <= 1 { return NO }
+  return count > (PAGES == 1 ? 1 : MOST_TABLES) ? YES : UNKNOWN
+}
+
+procedure partial() {
+  let count = load pairs
+  return count == 0 || PAGES == 1 ? NO : UNKNOWN
+}
+${LAST_REFERENCE_STEPS}
+define hasPair(m, v, t) = any(q in page: tableOf(q) == t && pte[m][v][q])
+define tablesOf(m, v) = pmd[m][v] + count(t in table: hasPair(m, v, t))
+quiet counts: pairs == sum(o in mm: sum(w in area: tablesOf(o, w)))
+`;
+
 export const vmaTable: Scheme = {
   id: "vma-table",
   title: "a count of pairs of a VMA and a page table",
@@ -175,6 +246,7 @@ export const vmaTable: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context) => new VmaTableCounter(context),
   /** At least one pair an address space, and one entry is one pair; how tables divide the rest is not in the columns. */
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {

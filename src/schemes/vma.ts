@@ -18,6 +18,8 @@ import { ATOMICS, LOADS } from "./meter.ts";
 import { canReuseLastReference, extraReferencesOf, pinnedOf } from "./reference-answers.ts";
 import { type Answer, type AnswersAtRest, NO, type Scheme, UNKNOWN, UNKNOWN_COUNT, YES } from "./scheme.ts";
 import { isMappedInVma, isOneEntryPerVma, pageTablesOf } from "./vma-look.ts";
+import { LAST_REFERENCE_STEPS } from "./kernel-steps.ts";
+import { VMA_LOOK_STEPS } from "./vma-look-steps.ts";
 
 class VmaCounter implements Counter {
   private readonly context: CounterContext;
@@ -126,6 +128,66 @@ class VmaCounter implements Counter {
   }
 }
 
+/** One atomic, behind a look whose locks are the scheme's problem (vma-look-steps.ts); REMEDY 0 is the mail's plain walk. */
+const STEPS = `
+const REMEDY = 0
+const UNIT_REFERENCES = 0       # 1: each VMA holds one reference, and entries hold none
+word vmas: 0..2 * MMS * VMAS
+${VMA_LOOK_STEPS}
+procedure change_vmas(change) {
+  add vmas, change
+  if UNIT_REFERENCES { add refcount, change }
+}
+
+# A batch of all pages is a new VMA. Any other asks first.
+procedure add(first, n, level, m, v) {
+  let has: 0..2 = 0
+  if n < PAGES { has = folio_has_ptes(m, v, tableOf(first)) }
+  if has == GIVE_UP { return 0 }
+  if !has { change_vmas(1) }
+  return 1
+}
+
+procedure remove(first, n, level, m, v) {
+  let has: 0..2 = 0
+  if n < PAGES { has = folio_has_ptes(m, v, tableOf(first)) }
+  if has == GIVE_UP { return 0 }
+  if !has { change_vmas(-1) }
+  return 1
+}
+
+# The same VMA before and after.
+procedure split_pmd(m, v) { }
+
+procedure mapped() {
+  let count = load vmas
+  return count > 0 ? YES : NO
+}
+
+procedure mappings() {
+  let count = load vmas
+  return count
+}
+
+procedure pageMapcount(p) {
+  let count = load vmas
+  return count == 0 || PAGES == 1 ? count : NO_COUNT
+}
+
+# A second VMA of the same address space looks like another.
+procedure others(m, v) {
+  let count = load vmas
+  return count > 1 ? YES : NO
+}
+
+procedure partial() {
+  let count = load vmas
+  return count == 0 || PAGES == 1 ? NO : UNKNOWN
+}
+${LAST_REFERENCE_STEPS}
+quiet counts: vmas == areas()
+`;
+
 export const vma: Scheme = {
   id: "vma",
   title: "a count of VMAs",
@@ -149,6 +211,7 @@ export const vma: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context) => new VmaCounter(context),
   /** Two address spaces are two VMAs, one entry is one VMA; otherwise the columns do not say. */
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {

@@ -14,10 +14,11 @@ function joinRuns(parts: readonly PresentRuns[]): PresentRuns {
     count,
     vma: new Int32Array(count),
     page: new Float64Array(count),
-    frame: new Float64Array(count),
+    frame: new Uint32Array(count),
     pages: new Int32Array(count),
     step: new Int8Array(count),
     level: new Uint8Array(count),
+    file: new Uint8Array(count),
   };
   let at = 0;
   for (const part of parts) {
@@ -27,6 +28,7 @@ function joinRuns(parts: readonly PresentRuns[]): PresentRuns {
     all.pages.set(part.pages.subarray(0, part.count), at);
     all.step.set(part.step.subarray(0, part.count), at);
     all.level.set(part.level.subarray(0, part.count), at);
+    all.file.set(part.file.subarray(0, part.count), at);
     at += part.count;
   }
   return all;

@@ -40,7 +40,7 @@ test("the largest ids fit: 2^18 entries of each of three mms below 2^22", () => 
 test("what docs/adding-a-scheme.md shows is in the example", () => {
   const page = readFileSync(new URL("../../docs/adding-a-scheme.md", import.meta.url), "utf8");
   const example = readFileSync(new URL("example-scheme.ts", import.meta.url), "utf8");
-  const shown = [...page.matchAll(/```ts\n(?<code>[^`]*)```/g)].map(({ groups }) => groups?.code ?? "");
+  const shown = [...page.matchAll(/```(?:ts|steps)\n(?<code>[^`]*)```/g)].map(({ groups }) => groups?.code ?? "");
   expect(shown.length).toBeGreaterThan(0);
   for (const code of shown) {
     for (const block of code.split("\n  // ...\n")) expect(example).toContain(block.trimEnd());

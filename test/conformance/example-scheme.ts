@@ -21,6 +21,7 @@ import {
   UNKNOWN_COUNT,
   YES,
 } from "../../src/schemes/index.ts";
+import { OWN_TABLE_LOCK_STEPS, SPLIT_PMD_STEPS } from "../../src/schemes/kernel-steps.ts";
 import { canReuseUnshared, extraReferencesOf, pinnedOf } from "../../src/schemes/reference-answers.ts";
 import { Words, masksOfWidth } from "../../src/schemes/word64.ts";
 
@@ -141,6 +142,75 @@ class SquaresCounter implements Counter {
   }
 }
 
+/** Three words that belong together: whoever changes or compares them holds the lock. */
+const STEPS = `
+lock large
+word entry_count: 0..2 * MAX_ENTRIES
+word id[o in mm]: 0..MMS - 1 = o
+word id_sum: 0..2 * MAX_ENTRIES * MMS
+word square_sum: 0..2 * MAX_ENTRIES * MMS * MMS
+
+procedure change(entries_changed, o) {
+  lock large
+  let mine = load id[o]
+  let entries_before = load entry_count
+  store entry_count = entries_before + entries_changed
+  let sum_of_ids = load id_sum
+  store id_sum = sum_of_ids + entries_changed * mine
+  let sum_of_squares = load square_sum
+  store square_sum = sum_of_squares + entries_changed * mine * mine
+  unlock large
+}
+
+procedure add(first, n, level, o, v) {
+  change(level == PMD ? 1 : n, o)
+  return 1
+}
+procedure remove(first, n, level, o, v) {
+  change(level == PMD ? -1 : -n, o)
+  return 1
+}
+
+procedure others(o, v) {
+  lock large
+  let mine = load id[o]
+  let total = load entry_count
+  let sum_of_ids = load id_sum
+  let sum_of_squares = load square_sum
+  unlock large
+  return sum_of_ids == total * mine && sum_of_squares == total * mine * mine ? NO : YES
+}
+
+procedure mapped() {
+  let total = load entry_count
+  return total > 0 ? YES : NO
+}
+procedure mappings() {
+  let total = load entry_count
+  return total
+}
+procedure pageMapcount(p) {
+  let total = load entry_count
+  return total == 0 || PAGES == 1 ? total : NO_COUNT
+}
+procedure partial() {
+  let total = load entry_count
+  return total == 0 || PAGES == 1 ? NO : UNKNOWN
+}
+procedure canReuse(o) {
+  let total = load entry_count
+  if total <= 1 { return NO }
+  let shared = others(o, 0)
+  let references = load refcount
+  return shared == NO && references == total ? YES : NO
+}
+${SPLIT_PMD_STEPS}
+${OWN_TABLE_LOCK_STEPS}
+define idsOf() = sum(o in mm: entriesOf(o) * id[o])
+define squaresOf() = sum(o in mm: entriesOf(o) * id[o] * id[o])
+quiet counts: entry_count == entries() && id_sum == idsOf() && square_sum == squaresOf()
+`;
+
 export const squares: Scheme = {
   id: "squares",
   title: "sums of ids and of their squares",
@@ -164,6 +234,7 @@ export const squares: Scheme = {
     pinned: "one-sided",
   },
   rules: { privateBy: "folio-sharing", statistics: "whole-folio" },
+  steps: STEPS,
   createCounter: (context) => new SquaresCounter(context),
   answerAtRest(folios: FolioColumns, answers: AnswersAtRest): void {
     for (let row = 0; row < folios.count; row++) {

@@ -110,7 +110,7 @@ export async function captureSmallMachine(
     folios,
     countClasses: (classOfFrame, classCount) =>
       Promise.resolve(runs.map((of) => collectHistograms(of, tables, classOfFrame, classCount))),
-    presentRuns: () => Promise.resolve(runs.map((of) => collectPresentRuns(of, tables))),
+    presentRuns: () => Promise.resolve(runs.flatMap((of) => collectPresentRuns(of, tables))),
   };
 }
 
