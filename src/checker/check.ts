@@ -111,7 +111,9 @@ export interface CheckResult {
   readonly configuration: string;
   readonly options: CheckOptions;
   /** "complete": every state was explored. A broken property ends the search unless all are asked for. */
-  readonly coverage: "complete" | "stopped-at-broken" | "state-limit" | "memory-limit" | "interrupted";
+  readonly coverage: "complete" | "stopped-at-broken" | "state-limit" | "memory-limit" | "interrupted" | "schedules";
+  /** coverage "schedules": random ones; states are then the different ones seen, transitions all steps. */
+  readonly schedules?: { readonly seed: number; readonly count: number; readonly cutShort: number };
   readonly figures: CheckFigures;
   readonly properties: readonly PropertyOutcome[];
   readonly lockOrder?: { readonly edges: readonly LockOrderEdge[]; readonly cycles: readonly (readonly string[])[] };

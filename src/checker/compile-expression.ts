@@ -227,6 +227,11 @@ const COMPARISONS: Readonly<Partial<Record<Operator, Code>>> = {
   ">=": ">=",
 };
 
+/** The number that a text is, if it is one. */
+export function numberIn(code: Code): number | undefined {
+  return /^(\d+|\(-\d+\))$/.test(code) ? Number(code.replaceAll(/[()]/g, "")) : undefined;
+}
+
 /** A number as JavaScript text that may stand behind any operator. */
 export function literal(value: number): Code {
   return value < 0 ? `(${value | 0})` : `${value | 0}`;
@@ -242,13 +247,21 @@ export function writeField(field: Field, value: Code): Code {
 
 function readBits({ word, bits, min }: Field, shift: Code): Code {
   if (bits === 0) return literal(min);
-  const raw = bits === 32 ? `w${word}` : `(w${word}>>>${shift === "0" ? "0" : `(${shift})`}&${maskOf(bits)})`;
+  const moved = shift === "0" ? `w${word}` : `w${word}>>>(${shift})`;
+  const raw = bits === 32 ? `w${word}` : `(${moved}&${maskOf(bits)})`;
   return min === 0 ? raw : `(${raw}+${literal(min)}|0)`;
 }
 
 function writeBits({ word, bits, min }: Field, shift: Code, value: Code): Code {
   if (bits === 0) return "";
-  const distance = min === 0 ? value : `(${value}-${literal(min)})`;
+  const known = numberIn(value);
+  const distance = known !== undefined ? literal(known - min) : min === 0 ? value : `(${value}-${literal(min)})`;
   if (bits === 32) return `w${word}=${distance}|0;\n`;
-  return `w${word}=w${word}&~(${maskOf(bits)}<<${shift})|${distance}<<${shift};\n`;
+  const place = numberIn(shift);
+  if (place === undefined) {
+    return `w${word}=w${word}&~(${maskOf(bits)}<<${shift})|${distance}<<${shift};\n`;
+  }
+  const cleared = `w${word}&${literal(~(maskOf(bits) << place))}`;
+  if (known === undefined) return `w${word}=${cleared}|${distance}<<${place};\n`;
+  return known === min ? `w${word}=${cleared};\n` : `w${word}=${cleared}|${literal((known - min) << place)};\n`;
 }

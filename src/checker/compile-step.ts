@@ -9,7 +9,7 @@
  *     N(q, k)      property k failed, and the transition leads nowhere
  *     K            [threads that may be blocked, threads at their ends, transitions that led nowhere], the first two as bits
  */
-import { type Code, type ExpressionCode, literal, readField, writeField } from "./compile-expression.ts";
+import { type Code, type ExpressionCode, literal, numberIn, readField, writeField } from "./compile-expression.ts";
 import type { StateLayout, ThreadLayout } from "./state-layout.ts";
 import type { Instruction, StepMachine, VariablePlace, Variable } from "./step-machine.ts";
 import type { Position } from "./syntax.ts";
@@ -61,10 +61,9 @@ export class StepCode {
         return `r${instruction.register}=${this.expressions.value(instruction.value, origin)};\n`;
       case "ghost": {
         const { statement, index } = this.expressions.bindIndex(instruction.at, origin);
-        const value = this.expressions.temporary();
-        const checked = this.checkRange(instruction.at, index, value, origin, "");
-        const set = `${value}=${this.expressions.value(instruction.value, origin)};${checked}`;
-        return statement + set + this.expressions.writeBound(instruction.at, index, value);
+        const { set, name } = this.bindValue(this.expressions.value(instruction.value, origin));
+        const checked = this.checkRange(instruction.at, index, name, origin, "");
+        return statement + set + checked + this.expressions.writeBound(instruction.at, index, name);
       }
       case "assert":
         return `if(!${this.expressions.condition(instruction.condition, origin)})q=A(q,${instruction.assertion});\n`;
@@ -139,10 +138,16 @@ export class StepCode {
 
   private store(instruction: Of<"store">, exits: Exits): Code {
     const { at, origin } = instruction;
-    const value = this.expressions.temporary();
-    const set = `${value}=${this.expressions.value(instruction.value, origin)};\n`;
+    const { set, name } = this.bindValue(this.expressions.value(instruction.value, origin));
     const { statement, index } = this.expressions.bindIndex(at, origin);
-    return set + statement + this.write(at, index, value, { position: origin, exits });
+    return set + statement + this.write(at, index, name, { position: origin, exits });
+  }
+
+  /** A name for a value that is used several times; a number is its own. */
+  private bindValue(value: Code): { readonly set: Code; readonly name: Code } {
+    if (numberIn(value) !== undefined) return { set: "", name: value };
+    const name = this.expressions.temporary();
+    return { set: `${name}=${value};\n`, name };
   }
 
   /** A plain store: into the buffer if there is one. */
@@ -175,22 +180,25 @@ export class StepCode {
   private checkRange(at: VariablePlace, index: Code | undefined, value: Code, position: Position, leave: Code): Code {
     const variable = this.machine.variables[at.base];
     const { kind, min, max } = variable;
+    const known = numberIn(value);
+    if (known !== undefined && known >= min && known <= max) return "";
     const message = (name: string) => (wrong: number) =>
       `${name} would be ${wrong}, outside of its range ${min}..${max}`;
     const named = index === undefined ? variable.name : `an element of ${variable.array}`;
     const outside = this.expressions.fault({ position, message: message(named) }, value);
     const isCount = kind === "word" && (min === 0 || min === -1);
     const below = isCount ? `N(q,${this.builtIn.belowZero});${leave}` : `${outside};`;
-    return `if(${value}<${literal(min)}){${below}}\nif(${value}>${literal(max)})${outside};\n`;
+    const above = `if(${value}>${literal(max)})${outside};\n`;
+    return `if(${value}<${literal(min)}){${below}}\n${above}`;
   }
 
   private atomic(instruction: Of<"add" | "swap" | "cas">, exits: Exits): Code {
     const { at, origin, register, op } = instruction;
     const { statement, index } = this.expressions.bindIndex(at, origin);
-    const [before, after] = [this.expressions.temporary(), this.expressions.temporary()];
+    const before = this.expressions.temporary();
     const operand = this.expressions.value(instruction.value, origin);
     const begin = `${statement}${before}=${this.expressions.readBound(at, index)};\n`;
-    const set = `${after}=${op === "add" ? `${before}+${operand}|0` : operand};\n`;
+    const { set, name: after } = this.bindValue(op === "add" ? `${before}+${operand}|0` : operand);
     const write =
       this.checkRange(at, index, after, origin, exits.leave) + this.expressions.writeBound(at, index, after);
     const result = (value: Code): Code => (register < 0 ? "" : `r${register}=${value};\n`);
@@ -200,7 +208,7 @@ export class StepCode {
     return `${begin}${set}if(${expected}){${write}${result("1")}}else{${result("0")}}\n`;
   }
 
-  private lock(instruction: Of<"lock"> | Of<"unlock"> | Of<"trylock">, { blocked }: Exits): Code {
+  private lock(instruction: Of<"lock" | "unlock"> | Of<"trylock">, { blocked }: Exits): Code {
     const { at, origin, isShared } = instruction;
     const { statement, index } = this.expressions.bindIndex(at, origin);
     const { readerBit, writerValue, firstWriter } = this.lockValues(this.machine.variables[at.base]);
@@ -214,7 +222,7 @@ export class StepCode {
     return `${begin}if(${isFree}){${take}${result("1")}}else{${result("0")}}\n`;
   }
 
-  private unlock(instruction: Of<"lock"> | Of<"unlock">, exits: Exits): Code {
+  private unlock(instruction: Of<"lock" | "unlock">, exits: Exits): Code {
     const { at, origin, isShared } = instruction;
     const wait = isShared ? this.whenEmpty(exits) : "";
     const { statement, index } = this.expressions.bindIndex(at, origin);

@@ -34,11 +34,12 @@ import type {
   StepMachine,
   Variable,
 } from "./step-machine.ts";
+import { findRegisterRanges, rangeOfInterval } from "./register-ranges.ts";
 import { numbersOfUsed, rewriteInstruction } from "./rewrite-instruction.ts";
 import { type Scope, innerScope } from "./symbols.ts";
 import { type Block, type Declaration, type Position, StepsError } from "./syntax.ts";
 import type { SystemDraft, ThreadDraft } from "./thread-draft.ts";
-import { intervalOf, rangeOfInterval, registerIntervals } from "./value-intervals.ts";
+import { EVERYTHING, type Interval, intervalOf } from "./value-intervals.ts";
 
 /** Threads of a system. */
 export const THREADS_MAX = 16;
@@ -279,7 +280,7 @@ function elaborateProperties(
 function finishProperties(properties: readonly StateProperty[], variables: readonly Variable[]): StateProperty[] {
   return properties.map((property) => ({
     ...property,
-    condition: withoutNeedlessTables(property.condition, (part) => intervalOf(part, [], variables)),
+    condition: withoutNeedlessTables(property.condition, (part) => intervalOf(part, () => EVERYTHING, variables)),
   }));
 }
 
@@ -316,16 +317,19 @@ function finishThread(
 ): MachineThread {
   const { registers } = draft;
   const given = registers.map((register) => register.given);
-  const ranges = registerIntervals(instructions, given, variables);
+  const ranges = findRegisterRanges(instructions, given, variables).assigned;
   const trusted = registers.map((register) => (register.isTrusted ? register.given : undefined));
-  const proven = registerIntervals(instructions, trusted, variables);
+  const proven = findRegisterRanges(instructions, trusted, variables);
   const numbers = numbersOfUsed(instructions, registers.length);
-  const rewrite = (expression: MachineExpression): MachineExpression => {
-    const simpler = withoutNeedlessTables(expression, (part) => intervalOf(part, proven, variables));
-    return rebuildExpression(simpler, (part) =>
-      part.kind === "register" ? { kind: "register", register: numbers[part.register] } : part,
-    );
-  };
+  const rewriteAt =
+    (at: number) =>
+    (expression: MachineExpression): MachineExpression => {
+      const intervalHere = (part: MachineExpression): Interval =>
+        intervalOf(part, (register) => proven.before(at, register), variables);
+      return rebuildExpression(withoutNeedlessTables(expression, intervalHere), (part) =>
+        part.kind === "register" ? { kind: "register", register: numbers[part.register] } : part,
+      );
+    };
   return {
     name: plan.name,
     declaration: plan.declaration,
@@ -339,6 +343,8 @@ function finishThread(
       const bounds = { min: Math.min(range.min, 0), max: Math.max(range.max, sets[set].elements - 1) };
       return [{ name: register.name, ...bounds, value: { kind: "element", set } }];
     }),
-    instructions: instructions.map((instruction) => renumber(rewriteInstruction(instruction, rewrite, numbers))),
+    instructions: instructions.map((instruction, at) =>
+      renumber(rewriteInstruction(instruction, rewriteAt(at), numbers)),
+    ),
   };
 }

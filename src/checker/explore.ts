@@ -24,6 +24,7 @@ import type { StatePath } from "./retrace.ts";
 import { tellStory } from "./story.ts";
 import { symmetries, type Symmetry } from "./symmetries.ts";
 import { StepsError } from "./syntax.ts";
+import { passBeginnings } from "./thread-beginnings.ts";
 
 /** How far a search has come. */
 export interface CheckProgress {
@@ -164,7 +165,7 @@ class Search {
     this.watch = watch;
     this.chosen = chooseProperties(machine, options);
     const { permutations } = options.symmetry === false ? { permutations: [] } : symmetries(machine);
-    const first = initialState(machine);
+    const first = this.shown(initialState(machine));
     const bufferEntries = bufferEntriesOf(options);
     const safe = stepsRunThrough(machine, options, this.chosen, permutations);
     this.layout = layOutStates(machine, { first: first.pcs, safe, bufferEntries });
@@ -183,6 +184,11 @@ class Search {
     this.began = watch?.now() ?? 0;
     this.nextLook = this.began + (watch?.everyMs ?? DEFAULT_EVERY_MS);
     this.addFirst(first);
+  }
+
+  /** A state as this search keeps it. */
+  private shown(state: CheckerState): CheckerState {
+    return this.options.partialOrderReduction === false ? state : passBeginnings(this.machine, state);
   }
 
   private addFirst(first: CheckerState): void {
@@ -333,7 +339,8 @@ class Search {
     for (let at = number; at >= 0; at = store.parentOf(at)) numbers.push(at);
     numbers.reverse();
     const words = new Int32Array(layout.words);
-    const matches = (state: CheckerState, index: number): boolean => {
+    const matches = (reached: CheckerState, index: number): boolean => {
+      const state = this.shown(reached);
       if (!isKept(layout, state)) return false;
       packState(layout, state, words, 0);
       canonicalise?.(words, 0, layout.words);

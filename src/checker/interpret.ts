@@ -277,7 +277,8 @@ function goLocally(walk: Underway, here: Instruction): boolean {
     case "assert":
       if (evaluate(machine, here.condition, variables, registers, here.origin) === 0) {
         const message = `${machine.threads[walk.thread].name} finds it false: ${here.origin.source}`;
-        walk.failures.push({ property: machine.properties[here.assertion].name, message });
+        const found = { at: walk.pc, variables: variables.slice(), registers: registers.slice() };
+        walk.failures.push({ property: machine.properties[here.assertion].name, message, found });
       }
       break;
     case "branch":

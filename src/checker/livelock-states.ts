@@ -71,7 +71,8 @@ export function interpretStates(
 export function deedOf(machine: StepMachine, from: CheckerState, transition: Transition): Deed {
   const { thread, state, finishedOperation, visible } = transition;
   const { instructions } = machine.threads[thread];
-  if (finishedOperation || (transition.kind === "step" && instructions[state.pcs[thread]].op === "stop")) return "progress";
+  if (finishedOperation || (transition.kind === "step" && instructions[state.pcs[thread]].op === "stop"))
+    return "progress";
   if (visible === undefined) return "other";
   const isInside = operationOf(machine, from, thread) >= 0 || operationOf(machine, state, thread) >= 0;
   return isInside || instructions.every(({ op }) => op !== "begin") ? "work" : "other";

@@ -122,27 +122,35 @@ interface Edge {
   readonly deed: Deed;
 }
 
+/** What a circle shows so far: a bit for each process that moves in it or cannot, and whether somebody works. */
+interface Shown {
+  readonly processes: number;
+  readonly work: boolean;
+}
+
 /** A circle in the component of `first`, from there: again and again the shortest way to what it does not show yet. */
 function fairCircle(graph: LivelockGraph, componentOf: Int32Array, first: number): Circle {
   const everybody = maskOf(2 * graph.threadCount);
   const states = [first];
-  let shown = shownIn(graph, first);
-  let isAtWork = false;
-  const go = (isWanted: (edge: Edge) => boolean): void => {
-    for (const { to, process, deed } of shortestWay(graph, componentOf, states[states.length - 1], isWanted)) {
-      states.push(to);
-      shown |= (1 << process) | shownIn(graph, to);
-      isAtWork ||= deed === "work";
+  let shown: Shown = { processes: shownIn(graph, first), work: false };
+  for (;;) {
+    const { processes, work } = shown;
+    const isComplete = processes === everybody && work;
+    const last = states[states.length - 1];
+    if (isComplete && last === first) return states.slice(0, -1);
+    const way = shortestWay(graph, componentOf, last, ({ to, process, deed }) => {
+      if (isComplete) return to === first;
+      return (((1 << process) | shownIn(graph, to)) & ~processes) !== 0 || (!work && deed === "work");
+    });
+    for (const edge of way) {
+      states.push(edge.to);
+      shown = showAlso(graph, shown, edge);
     }
-  };
-  while (shown !== everybody || !isAtWork) {
-    go(
-      ({ to, process, deed }) =>
-        (((1 << process) | shownIn(graph, to)) & ~shown) !== 0 || (!isAtWork && deed === "work"),
-    );
   }
-  if (states[states.length - 1] !== first) go(({ to }) => to === first);
-  return states.slice(0, -1);
+}
+
+function showAlso(graph: LivelockGraph, { processes, work }: Shown, { to, process, deed }: Edge): Shown {
+  return { processes: processes | (1 << process) | shownIn(graph, to), work: work || deed === "work" };
 }
 
 /** The processes that cannot move in this state, or only go round in it without a step: they need no place on the circle. */
@@ -184,7 +192,7 @@ function shortestWay(
 
 function wayTo(last: Edge, from: number, cameBy: ReadonlyMap<number, Edge>): readonly Edge[] {
   const way = [last];
-  for (let at = last.from; at !== from; ) {
+  for (let at = last.from; at !== from;) {
     const edge = cameBy.get(at);
     if (edge === undefined) throw new Error("a state that was come to by no edge");
     way.push(edge);

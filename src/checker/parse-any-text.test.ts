@@ -377,7 +377,7 @@ describe("whatever the text", () => {
         faults++;
       }
     };
-    fc.assert(fc.property(texts, check), { numRuns: 3000 });
+    fc.assert(fc.property(texts, check), { numRuns: 1500 });
     expect(Math.min(trees, faults)).toBeGreaterThan(20);
   });
 
@@ -414,7 +414,7 @@ describe("a tree that is printed and parsed again is the same tree", () => {
         });
         expect(bare(parse(print(tree)))).toEqual(bare(tree));
       }),
-      { numRuns: 400 },
+      { numRuns: 300 },
     );
     // Every kind of node was among them.
     expect(kinds.size).toBeGreaterThan(45);

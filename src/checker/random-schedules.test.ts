@@ -190,7 +190,7 @@ describe("random schedules", () => {
   });
 
   test("who only goes round gives way: retry loops come to their end under priorities", () => {
-    const result = exploreRandomly(machineOf(SPINNING), { seed: 1, schedules: 300, depth: 3, maxSteps: 500 });
+    const result = exploreRandomly(machineOf(SPINNING), { seed: 1, schedules: 100, depth: 3, maxSteps: 500 });
     expect(result).toMatchObject({ coverage: "schedules-done", cutShort: 0 });
     expect(result.longest).toBeGreaterThan(9);
   });
@@ -255,8 +255,8 @@ describe("random systems", () => {
         expect(outcomes(all)[result.broken.property]).toBe("broken");
         expectToBeAWay(machine, { memory }, result.broken);
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
-    expect(found).toBeGreaterThan(20);
+    expect(found).toBeGreaterThan(10);
   });
 });

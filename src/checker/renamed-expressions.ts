@@ -196,19 +196,17 @@ function unknownsIn(index: MachineExpression, context: KeyContext): readonly Unk
   return [...found.values()];
 }
 
-/** All values that a word or register can have; `none` is among an element's. */
+/** All values that a word or register can have; of a set all elements, and `none` if it can be that. */
 function valuesOf(part: MachineExpression, kind: ValueKind, { machine, registers }: KeyContext): readonly number[] {
-  if (kind.kind === "lock") throw new NotAlike("the holder of a lock is used as an index");
-  if (kind.kind === "element") return numbers(-1, machine.sets[kind.set].elements - 1);
   const range =
     part.kind === "register"
       ? registers[part.register]
       : part.kind === "variable"
         ? machine.variables[part.at.base]
         : undefined;
-  if (range === undefined || range.max - range.min >= VALUES_LIMIT) {
-    throw new NotAlike("an index has too many values to be looked through");
-  }
+  if (range === undefined || kind.kind === "lock") throw new NotAlike("the holder of a lock is used as an index");
+  if (kind.kind === "element") return numbers(range.min < 0 ? -1 : 0, machine.sets[kind.set].elements - 1);
+  if (range.max - range.min >= VALUES_LIMIT) throw new NotAlike("an index has too many values to be looked through");
   return numbers(range.min, range.max);
 }
 

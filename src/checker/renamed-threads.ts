@@ -42,8 +42,12 @@ function expectSameRegisters({ thread: one, context }: ThreadSide, { thread: oth
   for (const [index, register] of one.registers.entries()) {
     const twin = other.registers[index];
     expectKind(register.value, twin.value, context);
-    // An element's range may differ: a thread bound to element 1 has a register that is always 1.
-    if (register.value.kind === "number" && (register.min !== twin.min || register.max !== twin.max)) {
+    // Among elements the range may differ (a thread bound to element 1 has a register that is always 1), but not in `none`.
+    const isSame =
+      register.value.kind === "element"
+        ? register.min < 0 === twin.min < 0
+        : register.min === twin.min && register.max === twin.max;
+    if (!isSame) {
       throw new NotAlike(`${register.name} has other values in ${one.name} than in ${other.name}`);
     }
   }

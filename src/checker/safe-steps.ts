@@ -30,7 +30,7 @@
  */
 import type { MemoryOrder } from "./check.ts";
 import { placesIn } from "./instruction-flow.ts";
-import { walkThread, type Access, type LocalNode, type LocksHeld } from "./local-walk.ts";
+import { walkThread, type Access, type AccessKind, type LocalNode, type LocksHeld } from "./local-walk.ts";
 import { operationAt, OUTSIDE } from "./operation-at.ts";
 import { isRest, isStep, type Instruction, type StepMachine } from "./step-machine.ts";
 
@@ -62,40 +62,77 @@ export function safeSteps(
 ): readonly Uint8Array[] {
   const { memory = "sc", bufferEntries = DEFAULT_BUFFER_ENTRIES, endsBelowZero = true } = options;
   const entries = memory === "tso" ? bufferEntries : 0;
-  const walks = machine.threads.map((thread) => walkThread(machine, thread, entries));
-  const touched = walks.map((nodes) => touchedIn(nodes));
-  const observedOutside = new Set([...observed, ...variablesOf(machine, (when) => when === "quiet")]);
-  return machine.threads.map((thread, number) => {
-    const nodes = walks[number];
-    const { instructions } = thread;
-    const operations = operationAt(thread);
-    const others = touched.filter((_, other) => other !== number);
-    const buffered = entries > 0 ? bufferedBy(nodes, instructions) : new Set<number>();
-    const safe = new Uint8Array(instructions.length);
-    for (const { instruction } of nodes) safe[instruction] = isStep(instructions[instruction]) ? 1 : 0;
-    for (const node of nodes) {
-      const step = instructions[node.instruction];
-      if (safe[node.instruction] === 0) continue;
-      const isOutside = operations[node.instruction] === OUTSIDE;
-      const kept = isOutside ? observedOutside : observed;
-      const isUnnoticed = (access: Access): boolean =>
-        (access.kind === "read" || !kept.has(access.variable)) &&
-        others.every((other) => isUndisturbed(access, node.held, other));
-      const isSafe =
-        waitsForNobody(node, step, entries) &&
-        (endsBelowZero || staysInRange(machine, step)) &&
-        // A store into the buffer is nobody's business, but for a quiet state, whose buffers are empty.
-        (goesToBuffer(step, entries)
-          ? node.accesses.every(({ variable }) => !isOutside || !observedOutside.has(variable))
-          : node.accesses.every((access) => isUnnoticed(access))) &&
-        localsBehind(node, nodes, instructions).every(
-          (access) => isUnnoticed(access) && (access.kind !== "read" || !buffered.has(access.variable)),
-        );
-      if (!isSafe) safe[node.instruction] = 0;
-    }
-    breakCircles(nodes, instructions, safe);
-    return safe;
+  const quiet = variablesOf(machine, (when) => when === "quiet");
+  const walks = onceForTwins(machine, (thread) => walkThread(machine, machine.threads[thread], entries));
+  const touched = onceForTwins(machine, (thread) => touchedIn(walks[thread]));
+  return onceForTwins(machine, (thread) => {
+    // A set: of twins, which touch the same, one stands for all.
+    const others = new Set(touched.filter((_, other) => other !== thread));
+    return safeStepsOf({ machine, thread, nodes: walks[thread], others, observed, quiet, entries, endsBelowZero });
   });
+}
+
+/** Threads of one declaration that are bound to nothing run the same code: what is true of one is true of its twins. */
+function onceForTwins<T>(machine: StepMachine, make: (thread: number) => T): readonly T[] {
+  const made: T[] = [];
+  for (const [thread, { declaration, bound }] of machine.threads.entries()) {
+    const twin = machine.threads.findIndex((other) => other.declaration === declaration);
+    made.push(bound === undefined && twin < thread ? made[twin] : make(thread));
+  }
+  return made;
+}
+
+/** A thread and all that matters to its steps. */
+interface Question {
+  readonly machine: StepMachine;
+  readonly thread: number;
+  readonly nodes: readonly LocalNode[];
+  /** What the other threads touch. */
+  readonly others: ReadonlySet<Touched>;
+  readonly observed: ReadonlySet<number>;
+  /** The variables that `quiet` properties read. */
+  readonly quiet: ReadonlySet<number>;
+  readonly entries: number;
+  readonly endsBelowZero: boolean;
+}
+
+function safeStepsOf(question: Question): Uint8Array {
+  const { machine, thread, nodes, entries } = question;
+  const { instructions } = machine.threads[thread];
+  const operations = operationAt(machine.threads[thread]);
+  const buffered = entries > 0 ? bufferedBy(nodes, instructions) : new Set<number>();
+  const safe = new Uint8Array(instructions.length);
+  for (const { instruction } of nodes) safe[instruction] = isStep(instructions[instruction]) ? 1 : 0;
+  for (const node of nodes) {
+    const at = node.instruction;
+    if (safe[at] === 1 && !isSafeStep(question, node, operations[at] === OUTSIDE, buffered)) safe[at] = 0;
+  }
+  breakCircles(nodes, instructions, safe);
+  return safe;
+}
+
+/** Whether it makes no difference when this step is taken. `buffered`: what the thread's own buffer may hold. */
+function isSafeStep(question: Question, node: LocalNode, isOutside: boolean, buffered: ReadonlySet<number>): boolean {
+  const { machine, thread, nodes, others, observed, quiet, entries, endsBelowZero } = question;
+  const { instructions } = machine.threads[thread];
+  const step = instructions[node.instruction];
+  if (!waitsForNobody(node, step, entries) || (!endsBelowZero && !staysInRange(machine, step))) return false;
+  const isUnnoticed = ({ variable, kind }: Access): boolean => {
+    const isSeen = observed.has(variable) || (isOutside && quiet.has(variable));
+    if (isSeen && kind !== "read") return false;
+    for (const other of others) if (!isUndisturbed(variable, kind, node.held, other)) return false;
+    return true;
+  };
+  const isStepUnnoticed = goesToBuffer(step, entries)
+    ? // An entry in the buffer is nobody's business, but a quiet state has none.
+      !isOutside || node.accesses.every(({ variable }) => !quiet.has(variable))
+    : node.accesses.every((access) => isUnnoticed(access));
+  return (
+    isStepUnnoticed &&
+    localsBehind(node, nodes, instructions).every(
+      (access) => isUnnoticed(access) && (access.kind !== "read" || !buffered.has(access.variable)),
+    )
+  );
 }
 
 /** The variables that the `always`, `never` and `sometimes` properties read; only those named, if names are given. */
@@ -117,7 +154,7 @@ function variablesOf(machine: StepMachine, isMeant: (when: string, name: string)
 
 /** How one thread touches a variable, and under which locks. */
 interface Touch {
-  readonly kind: Access["kind"];
+  readonly kind: AccessKind;
   readonly protection: LocksHeld;
 }
 
@@ -138,13 +175,13 @@ function touchedIn(nodes: readonly LocalNode[]): Touched {
   return new Map([...found].map(([variable, touches]) => [variable, [...touches.values()]]));
 }
 
-/** Whether the other thread can do nothing in conflict with `access` while this one holds the locks `held`. */
-function isUndisturbed({ variable, kind }: Access, held: LocksHeld, other: Touched): boolean {
+/** Whether the other thread can do nothing in conflict with this access while this one holds the locks `held`. */
+function isUndisturbed(variable: number, kind: AccessKind, held: LocksHeld, other: Touched): boolean {
   const touches = other.get(variable) ?? [];
   return touches.every((touch) => !conflict(kind, touch.kind) || excludes(held, touch.protection));
 }
 
-function conflict(one: Access["kind"], other: Access["kind"]): boolean {
+function conflict(one: AccessKind, other: AccessKind): boolean {
   return one !== other || one === "write";
 }
 

@@ -3,9 +3,10 @@
  *
  * The way is taken for a list of wishes and replayed: a wish that cannot be granted any more is passed over, and the replay
  * ends at the first state or transition that breaks the property. What still ends so and is shorter, or as long with fewer
- * switches, takes the place of what was. Left out are first halves, quarters and so on down to single transitions (after
- * Zeller and Hildebrandt's ddmin, 2002); then a thread's run is moved to its next or last one. Invariant: every way that is returned
- * is one that the interpreter has just walked. No claim that it is the shortest: that is what breadth first is for.
+ * switches, takes the place of what was. Left out are whole operations, then halves, quarters and so on down to single
+ * transitions (after Zeller and Hildebrandt's ddmin, 2002), of the whole way and of each thread; then a thread's run is moved
+ * to its next or last one. Invariant: every way that is returned is one that the interpreter has just walked. No claim that
+ * it is the shortest: that is what breadth first is for.
  */
 import { type CheckerState, initialState, type SuccessorOptions, successors, type Transition } from "./interpret.ts";
 import type { StepMachine } from "./step-machine.ts";
@@ -31,7 +32,9 @@ export function shortenWay(task: ShortenTask, way: Way): Way {
   let best = way;
   for (;;) {
     const before = best;
-    best = leaveOutChunks(replay, best);
+    best = leaveOutOperations(replay, best);
+    best = leaveOutPieces(replay, best, wholeWay);
+    best = leaveOutPieces(replay, best, threadsOf);
     best = joinRuns(replay, best);
     if (best === before || replay.isSpent) return best;
   }
@@ -46,17 +49,56 @@ function isBetter(one: Way, other: Way): boolean {
   return one.length < other.length || (one.length === other.length && switchesOf(one) < switchesOf(other));
 }
 
-function leaveOutChunks(replay: Replay, way: Way): Way {
+/** Leaves out pieces of what `pieces` gives for the way: halves of each list, quarters, down to single transitions. */
+function leaveOutPieces(replay: Replay, way: Way, pieces: (way: Way) => readonly (readonly number[])[]): Way {
   let best = way;
   for (let size = Math.ceil(way.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let start = best.length - size; start > -size; start -= size) {
-      const from = Math.max(start, 0);
-      const shorter = replay.run(best.toSpliced(from, start + size - from));
-      if (shorter !== undefined && isBetter(shorter, best)) best = shorter;
-      if (replay.isSpent) return best;
+    for (let list = 0; list < pieces(best).length; list++) {
+      for (let end = pieces(best)[list]?.length ?? 0; end > 0; end -= size) {
+        const without = new Set(pieces(best)[list]?.slice(Math.max(end - size, 0), end));
+        const shorter = replay.run(best.filter((_, index) => !without.has(index)));
+        if (shorter !== undefined && isBetter(shorter, best)) best = shorter;
+        if (replay.isSpent) return best;
+      }
     }
   }
   return best;
+}
+
+/** Leaves out operations of one thread, each as a whole. */
+function leaveOutOperations(replay: Replay, way: Way): Way {
+  let best = way;
+  for (let number = operationsOf(way).length - 1; number >= 0 && !replay.isSpent; number--) {
+    const without = new Set(operationsOf(best)[number]);
+    if (without.size === 0) continue;
+    const shorter = replay.run(best.filter((_, index) => !without.has(index)));
+    if (shorter !== undefined && isBetter(shorter, best)) best = shorter;
+  }
+  return best;
+}
+
+/** All transitions, in one list. */
+function wholeWay(way: Way): readonly (readonly number[])[] {
+  return [[...way.keys()]];
+}
+
+/** The transitions of each thread. */
+function threadsOf(way: Way): readonly (readonly number[])[] {
+  const lists = new Map<number, number[]>();
+  for (const [index, { thread }] of way.entries()) lists.set(thread, [...(lists.get(thread) ?? []), index]);
+  return [...lists.values()];
+}
+
+/** The transitions of each operation: those of one thread up to the one that finishes it. */
+function operationsOf(way: Way): readonly (readonly number[])[] {
+  return threadsOf(way).flatMap((own) => {
+    const operations: number[][] = [[]];
+    for (const index of own) {
+      operations[operations.length - 1].push(index);
+      if (way[index].finishedOperation) operations.push([]);
+    }
+    return operations.filter(({ length }) => length > 0);
+  });
 }
 
 /** Moves each run of one thread behind that thread's run before, or in front of its next. */

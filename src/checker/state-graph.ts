@@ -4,7 +4,16 @@
  * Drawn from the interpreter, one access an edge. A system of more states than the limit is not drawn whole: then the
  * graph is a broken property's way with what else could have happened beside it, and says so.
  */
-import { type CheckerState, type SuccessorOptions, type Transition, initialState, keyOfState, successors } from "./interpret.ts";
+import type { Story } from "./check.ts";
+import {
+  type CheckerState,
+  type SuccessorOptions,
+  type Transition,
+  initialState,
+  keyOfState,
+  successors,
+} from "./interpret.ts";
+import { replayStory } from "./replay-story.ts";
 import type { StepMachine } from "./step-machine.ts";
 
 export interface GraphNode {
@@ -43,20 +52,20 @@ export class GraphTooLarge extends Error {
 }
 
 /**
- * Draws all states if there are at most `limit`, else the states of `path` (the first state first) and those beside them.
+ * Draws all states if there are at most `limit`, else those that `story` passes and those beside them.
  *
- * @throws {GraphTooLarge} if there are more and no path is given.
+ * @throws {GraphTooLarge} if there are more and no story is given.
  */
 export function drawStateGraph(
   machine: StepMachine,
   options: SuccessorOptions,
-  { limit, path }: { readonly limit: number; readonly path?: readonly CheckerState[] },
+  { limit, story }: { readonly limit: number; readonly story?: Story },
 ): StateGraph {
   const whole = new Drawing(machine, options);
   if (whole.drawAll(limit)) return whole.finish("whole");
-  if (path === undefined) throw new GraphTooLarge(limit);
+  if (story === undefined) throw new GraphTooLarge(limit);
   const drawing = new Drawing(machine, options);
-  drawing.drawPath(path);
+  drawing.drawPath(replayStory(machine, options, story));
   return drawing.finish("path");
 }
 
@@ -96,7 +105,9 @@ class Drawing {
     const state = this.states[id];
     if (state === undefined) return;
     const { transitions, blocked } = successors(this.machine, state, this.options);
-    for (const transition of transitions) this.connect(id, transition, this.idOf(transition.state, kind));
+    for (const transition of transitions) {
+      if (!transition.leadsNowhere) this.connect(id, transition, this.idOf(transition.state, kind));
+    }
     if (transitions.length === 0) this.kinds[id] = blocked.length > 0 ? "deadlock" : "end";
     if (transitions.some(({ failures }) => failures.length > 0)) this.kinds[id] = "broken";
   }

@@ -9,45 +9,42 @@
  */
 import { followersOf } from "./instruction-flow.ts";
 import { isRest, type MachineThread } from "./step-machine.ts";
-
-/** A thread with all of its rests kept. */
-export const NO_SAFE_STEPS = new Uint8Array(0);
+import { regionFrom, turnBits } from "./thread-region.ts";
 
 /**
  * The instructions, in ascending order, at which a state may show the thread: where it begins (`first`, rest or not) and
- * every place of rest that it can reach and that is not run through. `safe[i]` is 1 for a step that may be run through.
+ * every place of rest that a transition of it can end at and that is not run through. `safe[i]` is 1 for a step that may be
+ * run through.
  */
 export function storedRests(thread: MachineThread, first: number, safe: Uint8Array): readonly number[] {
-  const { instructions } = thread;
-  const stored = new Uint8Array(instructions.length);
-  const reached = reachableFrom(thread, [first], () => true);
-  for (const [at, instruction] of instructions.entries()) {
-    if (reached[at] === 1 && isRest(instruction) && safe[at] !== 1) stored[at] = 1;
+  const isStored = Uint8Array.from(thread.instructions, (instruction, at) =>
+    isRest(instruction) && safe[at] !== 1 ? 1 : 0,
+  );
+  breakCircles(thread, isStored);
+  const shape = { thread, isStored, turnBit: turnBits(thread) };
+  const ends = new Set([first]);
+  const entries = [first];
+  for (const entry of entries) {
+    for (const { side, instruction } of regionFrom(shape, entry).nodes) {
+      if (side === "settle") ends.add(instruction);
+      if ((side === "settle" || side === "choose") && !entries.includes(instruction)) entries.push(instruction);
+    }
   }
-  stored[first] = 1;
-  // One after the other: each rest that is kept may be the end of other circles too.
-  for (const [at, instruction] of instructions.entries()) {
-    if (reached[at] === 0 || stored[at] === 1 || !isRest(instruction)) continue;
-    const behind = reachableFrom(thread, followersOf(instruction, at), (next) => stored[next] === 0);
-    if (behind[at] === 1) stored[at] = 1;
-  }
-  const rests: number[] = [];
-  for (const [at, isStored] of stored.entries()) if (isStored === 1) rests.push(at);
-  return rests;
+  return [...ends].sort((a, b) => a - b);
 }
 
-/** 1 for each instruction that can be reached from `from` (itself included) over instructions that `mayEnter`. */
-function reachableFrom(
-  thread: MachineThread,
-  from: readonly number[],
-  mayEnter: (instruction: number) => boolean,
-): Uint8Array {
-  const reached = new Uint8Array(thread.instructions.length);
-  const open = from.filter(mayEnter);
-  for (let at = open.pop(); at !== undefined; at = open.pop()) {
-    if (reached[at] === 1) continue;
-    reached[at] = 1;
-    for (const next of followersOf(thread.instructions[at], at)) if (mayEnter(next)) open.push(next);
+/** Keeps one rest of each circle of safe steps; one after the other, as each may be part of other circles too. */
+function breakCircles(thread: MachineThread, isStored: Uint8Array): void {
+  const { instructions } = thread;
+  for (const [at, instruction] of instructions.entries()) {
+    if (isStored[at] === 1 || !isRest(instruction)) continue;
+    const seen = new Uint8Array(instructions.length);
+    const open = [...followersOf(instruction, at)];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (seen[next] === 1 || isStored[next] === 1) continue;
+      seen[next] = 1;
+      open.push(...followersOf(instructions[next], next));
+    }
+    if (seen[at] === 1) isStored[at] = 1;
   }
-  return reached;
 }

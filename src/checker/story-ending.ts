@@ -7,7 +7,7 @@
 import type { PropertyOutcome } from "./check.ts";
 import type { Blocked, CheckerState, Transition } from "./interpret.ts";
 import { listValues } from "./story-words.ts";
-import type { MachineExpression, StepMachine } from "./step-machine.ts";
+import type { StepMachine } from "./step-machine.ts";
 import { holdersOf } from "./take-step.ts";
 
 /** Where a story ended. */
@@ -30,7 +30,7 @@ export function describeEnding(
   const told = `${property?.origin.source ?? name}${values === "" ? "" : ` (${values})`}`;
   switch (when) {
     case "assert":
-      return describeAssertion(machine, name, state, breaking);
+      return describeAssertion(machine, name, breaking);
     case "always":
       return `This does not hold: ${told}.`;
     case "never":
@@ -48,34 +48,15 @@ export function describeEnding(
   }
 }
 
-function describeAssertion(
-  machine: StepMachine,
-  name: string,
-  state: CheckerState,
-  breaking: Transition | undefined,
-): string {
-  if (breaking === undefined) return `The assertion ${name} fails.`;
+/** With the values that the assertion saw: the step that it stands in front of may have changed them since. */
+function describeAssertion(machine: StepMachine, name: string, breaking: Transition | undefined): string {
+  const found = breaking?.failures.find(({ property }) => property === name)?.found;
+  if (breaking === undefined || found === undefined) return `The assertion ${name} fails.`;
   const thread = machine.threads[breaking.thread];
-  const found = assertionIn(machine, name, breaking);
-  if (found === undefined) return `The assertion ${name} fails in ${thread.name}.`;
-  const values = listValues(machine, found.condition, state.variables);
-  return `${thread.name} goes by what is not so: ${found.source}${values === "" ? "" : ` (${values})`}.`;
-}
-
-/** The assertion of this name that the transition went through; of several the last. */
-function assertionIn(
-  machine: StepMachine,
-  name: string,
-  { thread, trace }: Transition,
-): { readonly condition: MachineExpression; readonly source: string } | undefined {
-  const { instructions } = machine.threads[thread];
-  for (const pc of trace.toReversed()) {
-    const here = instructions[pc];
-    if (here.op === "assert" && machine.properties[here.assertion].name === name) {
-      return { condition: here.condition, source: here.origin.source };
-    }
-  }
-  return undefined;
+  const assertion = thread.instructions[found.at];
+  if (assertion.op !== "assert") throw new Error(`instruction ${found.at} of ${thread.name} is no assertion`);
+  const values = listValues(machine, assertion.condition, found.variables, found.registers);
+  return `${thread.name} goes by what is not so: ${assertion.origin.source}${values === "" ? "" : ` (${values})`}.`;
 }
 
 function describeDeadlock(machine: StepMachine, state: CheckerState, blocked: readonly Blocked[]): string {

@@ -94,9 +94,17 @@ function describeStep(
   }
 }
 
-/** "total is 2, owner is none": the variables that a condition looks at, in the order of their numbers. */
-export function listValues(machine: StepMachine, condition: MachineExpression, variables: Int32Array): string {
-  const looked = new Set(placesIn(condition).flatMap((at) => variablesAt(machine, at, variables)));
+/**
+ * "total is 2, owner is none": the variables that a condition looks at, in the order of their numbers. Without the registers
+ * an index that hangs on one may mean any element.
+ */
+export function listValues(
+  machine: StepMachine,
+  condition: MachineExpression,
+  variables: Int32Array,
+  registers?: Int32Array,
+): string {
+  const looked = new Set(placesIn(condition).flatMap((at) => variablesAt(machine, at, variables, registers)));
   const sorted = [...looked].sort((a, b) => a - b);
   const isTelling = (variable: number): boolean => variables[variable] !== 0;
   const chosen = sorted.length <= LISTED ? sorted : sorted.filter(isTelling).slice(0, LISTED);
@@ -110,11 +118,17 @@ export function listValues(machine: StepMachine, condition: MachineExpression, v
   return [...listed, rest].join(", ");
 }
 
-function variablesAt(machine: StepMachine, at: VariablePlace, variables: Int32Array): readonly number[] {
-  // An index that hangs on a register of the thread: any element may be meant.
-  if (at.index !== undefined && readsRegister(at.index)) return Array.from({ length: at.count }, (_, i) => at.base + i);
+function variablesAt(
+  machine: StepMachine,
+  at: VariablePlace,
+  variables: Int32Array,
+  registers: Int32Array | undefined,
+): readonly number[] {
+  if (registers === undefined && at.index !== undefined && readsRegister(at.index)) {
+    return Array.from({ length: at.count }, (_, offset) => at.base + offset);
+  }
   try {
-    return [variableAt(machine, at, variables, new Int32Array(0))];
+    return [variableAt(machine, at, variables, registers ?? new Int32Array(0))];
   } catch (error) {
     // A part that the condition leaves alone, as in `o != none && mapped[o]`, need not be anywhere.
     if (error instanceof StepsError) return [];

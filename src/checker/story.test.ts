@@ -95,6 +95,19 @@ describe("deadlocks", () => {
     ]);
   });
 
+  test("who waits beside an embrace is told, but is no part of it", () => {
+    const story = storyOf(`${EMBRACE}\nthread three { lock a }`, "deadlock");
+    expect(story.ending).toBe(
+      "A deadly embrace of one and two: one waits for b, which two holds; two waits for a, which one holds; " +
+        "three waits for a, which one holds.",
+    );
+  });
+
+  test("two alternatives that wait for the same are one line", () => {
+    const text = "lock a\nthread one {\n lock a\n choose { lock a } or { lock a }\n}";
+    expect(storyOf(text, "deadlock").steps).toHaveLength(2);
+  });
+
   test("a thread that waits for itself is called that", () => {
     const story = storyOf(
       "lock ptl\nword x: bool\nthread mapper {\n lock ptl\n lock ptl\n}\nthread other { store x = 1 }",
@@ -305,12 +318,38 @@ describe("a path walked again", () => {
     expect(story.steps).toHaveLength(4);
   });
 
+  test("of two ways to one state the story takes the one that breaks the property", () => {
+    const machine = machineOf(`
+      word x: bool
+      thread one {
+        choose { store x = 1 } or {
+          assert never_here: x == 1
+          store x = 1
+        }
+      }
+    `);
+    const states: CheckerState[] = [];
+    exploreReference(machine, { visit: ({ state }) => states.push(state) });
+    expect(states).toHaveLength(2);
+    const property = { name: "never_here", when: "assert" } as const;
+    const [toIt, upToIt] = [pathOfStates(states), pathOfStates(states.slice(0, 1))];
+    const story = tellStory(machine, {}, { property, path: toIt });
+    expect(story.ending).toBe("one goes by what is not so: assert never_here: x == 1 (x is 0).");
+    expect(tellStory(machine, {}, { property, path: upToIt })).toEqual(story);
+  });
+
   test("a path that is none is a bug of its search, and said so", () => {
     const machine = machineOf(EMBRACE);
     const other = exploreReference(machine).findings.find(({ name }) => name === "deadlock")?.path ?? [];
     const wrong = pathOfStates([...other, other[0]]);
     const property = { name: "deadlock", when: "built-in" } as const;
     expect(() => tellStory(machine, {}, { property, path: wrong })).toThrow("the path is none");
+    const both = pathOfStates([other[0], other[2]]);
+    expect(() => tellStory(machine, {}, { property, path: both })).toThrow("nothing leads to its state 1");
+    const round = machineOf("word x: bool\nthread one {\n loop { let r = load x }\n}");
+    const start = initialState(round);
+    const nowhere = pathOfStates([start, { ...start, variables: Int32Array.of(1) }]);
+    expect(() => tellStory(round, {}, { property, path: nowhere })).toThrow("nothing leads to its state 1");
     const assertion = { name: "below-zero", when: "built-in" } as const;
     expect(() => tellStory(machine, {}, { property: assertion, path: pathOfStates(other) })).toThrow(
       "breaks below-zero",

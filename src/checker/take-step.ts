@@ -27,6 +27,8 @@ export interface BufferedStore {
 export interface Failure {
   readonly property: string;
   readonly message: string;
+  /** An assertion: the instruction, and what it saw there; the step behind it may have changed that. */
+  readonly found?: { readonly at: number; readonly variables: Int32Array; readonly registers: Int32Array };
 }
 
 /** What a step did to its variable: seen from its thread, before and after. */

@@ -1,13 +1,10 @@
 /**
- * Between which bounds values lie: intervals of expressions, and ranges of registers.
+ * Between which bounds the value of an expression lies.
  *
- * A register's range is what its assignments can give, joined over all of them to the fixed point of a thread. A loop that
- * counts would go on for ever: a bound that still moves after ROUNDS rounds is widened to the end of int32, and such a bound
- * then becomes -128 or 127 in the register's range, which the explorers check; a text that needs more says so
- * (`let r: 0..1000 = ...`). Invariant: an interval computed without widened or given bounds holds every value of the
- * expression in every run.
+ * Invariant: an interval holds every value that the expression can have when its registers lie in theirs. What passes an end
+ * of int32 comes back at the other one, so that nothing is known of it then.
  */
-import type { Instruction, MachineExpression, Variable } from "./step-machine.ts";
+import type { MachineExpression, Variable } from "./step-machine.ts";
 
 /** int32, both bounds included. */
 export interface Interval {
@@ -15,19 +12,16 @@ export interface Interval {
   readonly max: number;
 }
 
-const INT32_MIN = -(2 ** 31);
-const INT32_MAX = 2 ** 31 - 1;
-const EVERYTHING: Interval = { min: INT32_MIN, max: INT32_MAX };
-const TRUTH: Interval = { min: 0, max: 1 };
-/** Rounds over a thread's assignments before a bound that still moves is widened. */
-const ROUNDS = 16;
-/** The bounds of a register whose own are not known. */
-const UNKNOWN_BOUNDS: Interval = { min: -128, max: 127 };
-
+export const INT32_MIN = -(2 ** 31);
+export const INT32_MAX = 2 ** 31 - 1;
+/** What is known of a number of which nothing is known. */
+export const EVERYTHING: Interval = { min: INT32_MIN, max: INT32_MAX };
+/** 0 or 1. */
+export const TRUTH: Interval = { min: 0, max: 1 };
 /** The interval of an expression, given those of registers and variables. */
 export function intervalOf(
   expression: MachineExpression,
-  registers: readonly (Interval | undefined)[],
+  registers: (register: number) => Interval,
   variables: readonly Variable[],
 ): Interval {
   const of = (part: MachineExpression): Interval => intervalOf(part, registers, variables);
@@ -35,7 +29,7 @@ export function intervalOf(
     case "constant":
       return { min: expression.value, max: expression.value };
     case "register":
-      return registers[expression.register] ?? EVERYTHING;
+      return registers(expression.register);
     case "variable":
       return variables[expression.at.base];
     case "table":
@@ -105,94 +99,4 @@ function binaryInterval(
     case ">=":
       return TRUTH;
   }
-}
-
-/** The interval that an instruction gives to its register, or undefined if it writes none. */
-function writtenInterval(
-  instruction: Instruction,
-  registers: readonly (Interval | undefined)[],
-  variables: readonly Variable[],
-): Interval | undefined {
-  switch (instruction.op) {
-    case "load":
-    case "add":
-    case "swap":
-      return variables[instruction.at.base];
-    case "cas":
-    case "trylock":
-      return TRUTH;
-    case "set":
-      return intervalOf(instruction.value, registers, variables);
-    default:
-      return undefined;
-  }
-}
-
-/**
- * The intervals of a thread's registers: those that are `given` stay, the others hold what is assigned to them. A register
- * that nothing is assigned to is undefined. Bounds that would move for ever are the ends of int32.
- */
-export function registerIntervals(
-  instructions: readonly Instruction[],
-  given: readonly (Interval | undefined)[],
-  variables: readonly Variable[],
-): (Interval | undefined)[] {
-  const intervals = [...given];
-  for (let round = 0, moves = true; moves; round++) {
-    moves = false;
-    for (const instruction of instructions) {
-      const register = "register" in instruction ? instruction.register : -1;
-      if (register < 0 || given[register] !== undefined) continue;
-      if (instruction.op === "set" && readsUnassigned(instruction.value, intervals)) continue;
-      const written = writtenInterval(instruction, intervals, variables);
-      if (written === undefined) continue;
-      const before = intervals[register];
-      const joined = before === undefined ? written : joinIntervals(before, written);
-      if (before !== undefined && joined.min === before.min && joined.max === before.max) continue;
-      intervals[register] = round < ROUNDS || before === undefined ? joined : widen(before, joined);
-      moves = true;
-    }
-  }
-  return intervals;
-}
-
-/** A register that nothing has been assigned to yet in this analysis has no value: what is made of it comes in a later round. */
-function readsUnassigned(expression: MachineExpression, intervals: readonly (Interval | undefined)[]): boolean {
-  switch (expression.kind) {
-    case "constant":
-    case "variable":
-      return false;
-    case "register":
-      return intervals[expression.register] === undefined;
-    case "table":
-      return readsUnassigned(expression.index, intervals);
-    case "not":
-    case "negate":
-      return readsUnassigned(expression.operand, intervals);
-    case "binary":
-      return readsUnassigned(expression.left, intervals) || readsUnassigned(expression.right, intervals);
-    case "conditional":
-      return (
-        readsUnassigned(expression.condition, intervals) ||
-        readsUnassigned(expression.then, intervals) ||
-        readsUnassigned(expression.otherwise, intervals)
-      );
-  }
-}
-
-function widen(before: Interval, joined: Interval): Interval {
-  return {
-    min: joined.min < before.min ? INT32_MIN : before.min,
-    max: joined.max > before.max ? INT32_MAX : before.max,
-  };
-}
-
-/** The range of a register from its interval: widened bounds become -128 and 127 where the other bound allows it. */
-export function rangeOfInterval(interval: Interval | undefined): Interval {
-  if (interval === undefined) return { min: 0, max: 0 };
-  const { min, max } = interval;
-  return {
-    min: min === INT32_MIN && max >= UNKNOWN_BOUNDS.min ? UNKNOWN_BOUNDS.min : min,
-    max: max === INT32_MAX && min <= UNKNOWN_BOUNDS.max ? UNKNOWN_BOUNDS.max : max,
-  };
 }

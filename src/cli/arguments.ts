@@ -25,6 +25,18 @@ export function parseNames(text: string, before: readonly string[] = []): string
   return [...before, ...names];
 }
 
+/** A text, added to those of earlier options. */
+export function collect(text: string, before: readonly string[]): string[] {
+  return [...before, text];
+}
+
+/** A number of things, at least one. */
+export function parseSize(text: string): number {
+  const size = parseCount(text);
+  if (size < 1) throw new InvalidArgumentError("It needs a whole number from 1 on.");
+  return size;
+}
+
 /** A number of things. */
 export function parseCount(text: string): number {
   if (!/^[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError("It needs a whole number.");

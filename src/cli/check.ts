@@ -5,11 +5,10 @@
  * whole system of its own.
  */
 import { type Command, Option } from "commander";
-import type { CheckConfiguration, CheckOptions, CheckResult, StepMachine } from "../checker/index.ts";
-import { collect, parseNames, parseThreads, parseWidth } from "./arguments.ts";
-import { EXIT_DIFFERS, EXIT_DONE, EXIT_INCOMPLETE, UsageError } from "./exit-codes.ts";
+import { collect, parseNames, parseSize, parseThreads, parseWidth } from "./arguments.ts";
 
-interface CheckCommandOptions {
+/** The command line as it was read. */
+export interface CheckCommandOptions {
   readonly list?: boolean;
   readonly case?: readonly string[];
   readonly threads?: number;
@@ -114,5 +113,7 @@ export function addCheck(program: Command, run: (action: () => Promise<number>) 
     .option("--width <columns>", "columns of the output; 0: as many as needed (default: the terminal's)", parseWidth)
     .option("--no-progress", "no progress on stderr")
     .addHelpText("after", EXAMPLES)
-    .action(async (scheme: string | undefined, options: CheckCommandOptions) => run(async () => check(scheme, options)));
+    .action(async (scheme: string | undefined, options: CheckCommandOptions) =>
+      run(async () => (await import("./run-check.ts")).runCheck(scheme, options)),
+    );
 }

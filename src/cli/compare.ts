@@ -6,7 +6,7 @@
 import { type Command, Option } from "commander";
 import type { CostProfile, Scheme } from "../schemes/index.ts";
 import type { CompareOptions, Comparison, StudyProgress } from "../study/index.ts";
-import { parseNames, parseThreads, parseWidth } from "./arguments.ts";
+import { collect, parseNames, parseThreads, parseWidth } from "./arguments.ts";
 import { EXIT_DONE, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 import { parseSeed } from "./workloads.ts";
 
@@ -83,10 +83,6 @@ export function addCompare(program: Command, run: (action: () => Promise<number>
     .action(async (what: string | undefined, options: CompareCommandOptions) =>
       run(async () => compare(what, options)),
     );
-}
-
-function collect(text: string, before: readonly string[]): string[] {
-  return [...before, text];
 }
 
 async function compare(what: string | undefined, options: CompareCommandOptions): Promise<number> {

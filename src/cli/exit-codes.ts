@@ -2,7 +2,7 @@
  * What the exit code says, and the errors that choose it. `foliometer --help` prints this table.
  *
  *     0    done, and what was read is complete
- *     1    a figure differs by more than --tolerance, the model from the kernel, or memory is not safe
+ *     1    a figure differs by more than --tolerance, the model from the kernel, memory is not safe, or a property breaks
  *     2    the command line, or a directory or scenario named in it, is wrong
  *     3    the machine cannot be read, what was read is incomplete, or a scenario could not be run to its end
  *     130  interrupted (128 + the signal's number); 141: whoever read the output went away
@@ -16,7 +16,7 @@ export const EXIT_BROKEN_PIPE = 141;
 
 export const EXIT_CODES_HELP = `Exit codes:
   0    done, and what was read is complete
-  1    a figure differs by more than --tolerance, the model from the kernel, or memory is not safe
+  1    a figure differs by more than --tolerance, the model from the kernel, memory is not safe, or a property breaks
   2    wrong usage: an option, a pid, a scheme, a directory or a scenario
   3    the machine cannot be read, what was read is incomplete, or a scenario could not be run to its end
   130  interrupted; everything temporary is removed, everything frozen runs again`;
@@ -44,6 +44,7 @@ const CODE_OF_ERROR: Readonly<Record<string, number>> = {
   BadCapture: EXIT_USAGE,
   BadWhatIf: EXIT_USAGE,
   BadCostProfile: EXIT_USAGE,
+  StepsError: EXIT_USAGE,
   CannotWriteCapture: EXIT_USAGE,
   CannotFreeze: EXIT_USAGE,
   CannotCapture: EXIT_INCOMPLETE,

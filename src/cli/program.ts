@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import { addCalibrate } from "./calibrate.ts";
 import { addCapture } from "./capture.ts";
+import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addCompletion } from "./completion.ts";
 import { addCow } from "./cow.ts";
@@ -32,6 +33,7 @@ Examples:
   foliometer run fork.scn --schemes all           a scenario on simulated memory, under all schemes
   foliometer verify fork.scn                      and on the running kernel: where do they differ?
   foliometer compare zygote                       all schemes over a workload, and the verdict on each
+  foliometer check mm-owner                       every interleaving of threads over its steps
 
 ${EXIT_CODES_HELP}`;
 
@@ -59,6 +61,7 @@ export function buildProgram(): Command {
     addReproduce,
     addCompare,
     addCow,
+    addCheck,
     addCalibrate,
     addSchemes,
     addWorkloads,

@@ -2,6 +2,7 @@
  * What a check found, for a terminal: a line a property, how far the search went, and each counterexample as a story.
  */
 import type { CheckResult, LockOrderEdge, PropertyOutcome, Story } from "../checker/index.ts";
+import type { TimedCheck } from "./check-json.ts";
 import { escapeControls, wrapText } from "./display-text.ts";
 import { formatCount, formatDuration, formatQuantity, formatSize } from "./format-number.ts";
 import { formatStoryColumns } from "./story-columns.ts";
@@ -12,12 +13,6 @@ export interface CheckTextOptions {
   /** Columns of the terminal; Infinity where there is none. */
   readonly width: number;
   readonly styles: Styles;
-  /** How long the search took, in milliseconds. */
-  readonly elapsedMs: number;
-  /** What the catalogue knows of this configuration, by property; absent for a configuration of one's own. */
-  readonly expected?: Readonly<Record<string, string>>;
-  /** Stories are left out: a summary of many checks. */
-  readonly withoutStories?: boolean;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -36,32 +31,32 @@ const WHEN: Readonly<Record<PropertyOutcome["when"], string>> = {
 };
 
 /** The whole text, with a newline at its end. */
-export function formatCheckText(result: CheckResult, options: CheckTextOptions): string {
+export function formatCheckText(check: TimedCheck, options: CheckTextOptions): string {
+  const { result, elapsedMs, expected } = check;
   const { width, styles } = options;
-  const rows = result.properties.map((outcome) => rowOf(outcome, options.expected?.[outcome.name]));
+  const rows = result.properties.map((outcome) => rowOf(outcome, expected?.[outcome.name]));
   const lines = [
     styles.heading(escapeControls(result.configuration)),
     ...wrapText(describeOptions(result), width, "  "),
     "",
     ...renderTable({ columns: COLUMNS, rows }, { width, styles }).lines,
     "",
-    ...wrapText(describeFigures(result, options.elapsedMs), width),
+    ...wrapText(describeFigures(result, elapsedMs), width),
   ];
-  if (options.withoutStories !== true) {
-    for (const outcome of result.properties) {
-      if (outcome.outcome === "broken") lines.push("", ...storyLines(outcome.story, options));
-    }
+  for (const outcome of result.properties) {
+    if (outcome.outcome === "broken") lines.push("", ...storyLines(outcome.story, options));
   }
   if (result.lockOrder !== undefined) lines.push("", ...lockOrderLines(result.lockOrder, width));
   return `${lines.join("\n")}\n`;
 }
 
 function rowOf(outcome: PropertyOutcome, expected: string | undefined): Cell[] {
-  const text = verdictOf(outcome);
-  const known = outcome.outcome === "broken" && expected === "broken" ? ", as known" : "";
-  const surprise = expected !== undefined && (outcome.outcome === "broken") !== (expected === "broken");
-  const style: StyleName | undefined = outcome.outcome === "broken" || surprise ? "uncertain" : undefined;
-  const verdict = `${text}${known}${surprise && expected === "broken" ? ", but it is known to break" : ""}`;
+  const isKnown = expected === outcome.outcome;
+  const isMissing = expected !== undefined && (outcome.outcome === "holds" || outcome.outcome === "seen");
+  const isBad = outcome.outcome === "broken" || outcome.outcome === "unseen";
+  const style: StyleName | undefined = isBad || isMissing ? "uncertain" : undefined;
+  const beside = isKnown ? ", as known" : isMissing ? `, which is not what is known of it (${expected})` : "";
+  const verdict = `${verdictOf(outcome)}${beside}`;
   return [
     { text: escapeControls(outcome.name) },
     { text: WHEN[outcome.when], style: "faint" },
@@ -91,9 +86,7 @@ export function verdictOf(outcome: PropertyOutcome): string {
 
 function describeOptions({ options }: CheckResult): string {
   const memory =
-    options.memory === "tso"
-      ? `store buffers of ${options.bufferEntries ?? 2} (TSO)`
-      : "sequential consistency";
+    options.memory === "tso" ? `store buffers of ${options.bufferEntries ?? 2} (TSO)` : "sequential consistency";
   const search = options.search === "depth-first" ? "depth first" : "breadth first";
   const reductions = [
     ...(options.partialOrderReduction === true ? ["partial-order reduction"] : []),
@@ -108,10 +101,20 @@ const COVERAGE: Readonly<Record<CheckResult["coverage"], string>> = {
   "state-limit": "Stopped at the limit of states, explored so far",
   "memory-limit": "Stopped at the limit of memory, explored so far",
   interrupted: "Interrupted, explored so far",
+  schedules: "Random schedules",
 };
 
-function describeFigures({ coverage, figures }: CheckResult, elapsedMs: number): string {
+function describeFigures({ coverage, figures, schedules }: CheckResult, elapsedMs: number): string {
   const { states, transitions, depth, bytes } = figures;
+  if (schedules !== undefined) {
+    const { seed, count, cutShort } = schedules;
+    return (
+      `${COVERAGE[coverage]}: ${formatQuantity(count, "random schedule", "random schedules")} from seed ${seed}, ` +
+      `${formatQuantity(transitions, "step", "steps")}, the longest ${formatCount(depth)}, ` +
+      `${formatQuantity(states, "different state", "different states")}, ${formatDuration(elapsedMs)}` +
+      `${cutShort > 0 ? `; ${formatCount(cutShort)} were cut short` : ""}. What was not seen may still be there.`
+    );
+  }
   const rate = elapsedMs > 0 ? `, ${formatCount(Math.round((states / elapsedMs) * 1000))} states a second` : "";
   const perState = states > 0 ? ` (${Math.round(bytes / states)} bytes a state)` : "";
   return (
@@ -136,9 +139,63 @@ function lockOrderLines({ edges, cycles }: NonNullable<CheckResult["lockOrder"]>
     cycles.length === 0
       ? ["There is an order of locks: no cycle."]
       : cycles.map((cycle) => `Cycle: ${[...cycle, cycle[0] ?? ""].join(" -> ")}`);
-  return ["Locks held while another was asked for:", ...(edgeLines.length === 0 ? ["  none"] : edgeLines), ...cycleLines];
+  return [
+    "Locks held while another was asked for:",
+    ...(edgeLines.length === 0 ? ["  none"] : edgeLines),
+    ...cycleLines,
+  ];
 }
 
 function describeEdge({ held, asked, thread, source }: LockOrderEdge): string {
   return escapeControls(`  ${held} -> ${asked}  (${thread}: ${source})`);
+}
+
+const SUMMARY_COLUMNS: readonly Column[] = [
+  { heading: "case", align: "left", rank: 0 },
+  { heading: "verdict", align: "left", rank: 0, cutTo: 40 },
+  { heading: "states", align: "right", rank: 0 },
+  { heading: "transitions", align: "right", rank: 2 },
+  { heading: "depth", align: "right", rank: 3 },
+  { heading: "time", align: "right", rank: 1 },
+];
+
+/** Many checks, a line each, with a newline at its end. */
+export function formatCheckSummary(checks: readonly TimedCheck[], { width, styles }: CheckTextOptions): string {
+  const rows = checks.map((check): Cell[] => {
+    const { states, transitions, depth } = check.result.figures;
+    const { text, style } = summaryOf(check);
+    return [
+      { text: escapeControls(check.case ?? check.result.configuration) },
+      { text, ...(style === undefined ? {} : { style }) },
+      { text: formatCount(states) },
+      { text: formatCount(transitions) },
+      { text: formatCount(depth) },
+      { text: formatDuration(check.elapsedMs) },
+    ];
+  });
+  const [first] = checks;
+  const scheme = first?.scheme === undefined ? "" : `${first.scheme}: `;
+  const { lines, leftOut } = renderTable({ columns: SUMMARY_COLUMNS, rows }, { width, styles });
+  const hint = `${scheme}${formatQuantity(checks.length, "case", "cases")}; --case ID tells the story of one.`;
+  const missing = leftOut.length === 0 ? [] : wrapText(`No room for: ${leftOut.join(", ")}.`, width);
+  return `${[...lines, "", ...wrapText(hint, width), ...missing].join("\n")}\n`;
+}
+
+function summaryOf({ result, expected = {} }: TimedCheck): { readonly text: string; readonly style?: StyleName } {
+  const namesOf = (wanted: PropertyOutcome["outcome"]): string[] =>
+    result.properties.filter(({ outcome }) => outcome === wanted).map(({ name }) => name);
+  const asKnown = (names: readonly string[], outcome: string): string =>
+    names.every((name) => expected[name] === outcome) ? ", as known" : "";
+  const [broken, unseen] = [namesOf("broken"), namesOf("unseen")];
+  const missing = Object.keys(expected).filter(
+    (name) => result.coverage === "complete" && !broken.includes(name) && !unseen.includes(name),
+  );
+  const parts = [
+    ...(broken.length === 0 ? [] : [`breaks ${broken.join(", ")}${asKnown(broken, "broken")}`]),
+    ...(unseen.length === 0 ? [] : [`never: ${unseen.join(", ")}${asKnown(unseen, "unseen")}`]),
+    ...(missing.length === 0 ? [] : [`not what is known of it: ${missing.join(", ")}`]),
+  ];
+  if (parts.length > 0) return { text: escapeControls(parts.join("; ")), style: "uncertain" };
+  if (result.coverage === "complete") return { text: "all properties hold" };
+  return { text: `nothing broken so far (${result.coverage})`, style: "uncertain" };
 }

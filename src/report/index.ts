@@ -1,4 +1,7 @@
 export { type CalibrationTextOptions, formatCalibrationText } from "./calibration-text.ts";
+export { type ListedCase, formatCheckCases, formatCheckCasesJson } from "./check-cases-text.ts";
+export { type TimedCheck, formatChecksJson } from "./check-json.ts";
+export { type CheckTextOptions, formatCheckSummary, formatCheckText } from "./check-text.ts";
 export { formatComparisonHtml } from "./comparison-html.ts";
 export { formatComparisonMarkdown } from "./comparison-markdown.ts";
 export { formatComparisonsJson, formatSummaryMarkdown, formatSummaryText } from "./comparison-summary.ts";
@@ -7,7 +10,7 @@ export { formatCounterLimits } from "./counter-limits-text.ts";
 export { type CowPlanResults, formatCowPlan } from "./cow-plan-text.ts";
 export { FRAMES_DIFFER_AT_MOST, type FrameCheck, describeFrames, findGaps } from "./coverage.ts";
 export { formatConsumers } from "./consumer-table.ts";
-export { cutText, escapeControls, wrapText } from "./display-text.ts";
+export { asciiWidth, cutText, escapeControls, wrapText } from "./display-text.ts";
 export {
   formatCount,
   formatDifference,
@@ -36,6 +39,9 @@ export {
   selectProcesses,
   selectReport,
 } from "./select-processes.ts";
+export { formatStateGraphDot, formatStateGraphMermaid } from "./state-graph-text.ts";
+export { formatStoryColumns } from "./story-columns.ts";
+export { formatStoryMermaid } from "./story-mermaid.ts";
 export { COLOUR_STYLES, PLAIN_STYLES, type StyleName, type Styles, chooseStyles } from "./styles.ts";
 export { type Cell, type Column, type Table, type TableOptions, renderTable } from "./text-table.ts";
 

@@ -19,7 +19,9 @@ export function formatStateGraphDot({ name, nodes, edges }: StateGraph): string 
     `digraph ${quote(name)} {`,
     '  node [shape=box, style="filled,rounded", fontname="monospace", fontsize=9];',
     '  edge [fontname="monospace", fontsize=8];',
-    ...nodes.map((node) => `  s${node.id} [label=${quote(labelOf(node).join("\n"))}, fillcolor=${COLOUR_OF[node.kind]}];`),
+    ...nodes.map(
+      (node) => `  s${node.id} [label=${quote(labelOf(node).join("\n"))}, fillcolor=${COLOUR_OF[node.kind]}];`,
+    ),
     ...edges.map(({ from, to, thread, source }) => `  s${from} -> s${to} [label=${quote(`${thread}\n${source}`)}];`),
     "}",
   ];

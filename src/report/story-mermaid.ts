@@ -32,12 +32,17 @@ export function formatStoryMermaid(story: Story): string {
 function arrowsOf(step: StoryStep): string[] {
   const { thread, source } = step;
   const effect = textOf(effectOf(step));
-  if (step.what.startsWith("waits")) return [`  t${thread}--xmemory: ${textOf(source)}`, `  Note right of t${thread}: ${effect}`];
+  if (step.what.startsWith("waits"))
+    return [`  t${thread}--xmemory: ${textOf(source)}`, `  Note right of t${thread}: ${effect}`];
   if (/^(let )?\w+ = load /.test(source)) return [`  memory-->>t${thread}: ${effect === "" ? textOf(source) : effect}`];
   const changed = effect === "" ? "" : `<br/>${effect}`;
   return [`  t${thread}->>memory: ${textOf(source)}${changed}`];
 }
 
 function textOf(text: string): string {
-  return escapeControls(text).replaceAll("#", "#35;").replaceAll(";", "#59;").replaceAll("<", "#lt;").replaceAll(">", "#gt;");
+  return escapeControls(text)
+    .replaceAll("#", "#35;")
+    .replaceAll(";", "#59;")
+    .replaceAll("<", "#lt;")
+    .replaceAll(">", "#gt;");
 }

@@ -196,7 +196,7 @@ procedure partial() {
 }
 
 quiet counts: slotsFit() && _total_mapped_pages == pteEntries() + PAGES * pmdEntries()
-  && nr_mapped == (entries() > 0 ? PAGES : 0)
+quiet statistics: nr_mapped == (entries() > 0 ? PAGES : 0)
 `;
 
 export const mappedPages: Scheme = {

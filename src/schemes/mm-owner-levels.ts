@@ -232,7 +232,8 @@ procedure partial() {
   return total < PAGES ? YES : UNKNOWN
 }
 
-quiet counts: slotsFit() && _pmd_mapcount == pmdEntries() && nr_mapped == (entries() > 0 ? PAGES : 0)
+quiet counts: slotsFit() && _pmd_mapcount == pmdEntries()
+quiet statistics: nr_mapped == (entries() > 0 ? PAGES : 0)
 `;
 
 export const mmOwnerLevels: Scheme = {

@@ -255,7 +255,8 @@ procedure partial() {
   return total < PAGES ? YES : UNKNOWN
 }
 
-quiet counts: slotsFit() && _entire_mapcount == pmdEntries() && nr_mapped == (entries() > 0 ? PAGES : 0)
+quiet counts: slotsFit() && _entire_mapcount == pmdEntries()
+quiet statistics: nr_mapped == (entries() > 0 ? PAGES : 0)
 `;
 
 export const mmOwner: Scheme = {

@@ -261,7 +261,6 @@ procedure partial() {
 ${LAST_REFERENCE_STEPS}
 quiet counts: COMPOUND_MAPPED ? pagesFit() : all(q in page: _mapcount[q] == ptesOf(q))
   && _entire_mapcount == pmdEntries() && _nr_pages_mapped == pagesWithPte()
-  && nr_mapped == (pmdEntries() > 0 ? PAGES : pagesWithPte())
 `;
 
 export const subpages: Scheme = {

@@ -21,7 +21,30 @@ export { type WitnessBounds } from "./witness-search.ts";
 export * from "./comparison.ts";
 export * from "./cost-model.ts";
 export { XEON_4210R } from "./cost-profile-xeon-4210r.ts";
+export { type CaptureScope, scopeOf } from "./capture-scope.ts";
+export {
+  FREE_VERSION,
+  type FreeReport,
+  type FreedMemory,
+  type Freeing,
+  type Holder,
+  type KeptSpace,
+  prepareFreeing,
+  studyFreeing,
+} from "./freed-memory.ts";
+export { type FreeRanking, type RankedProcess, TOGETHER_MAX, rankEach, rankTogether } from "./freed-ranking.ts";
+export { COUNTED_KINDS, KIND_COLUMNS, type KindBytes, kindBytesOf } from "./kind-bytes.ts";
+export { GROUP_KEYS, type GroupKey, type MmGroup, type MmGroups, type ProcessName, groupMms } from "./mm-groups.ts";
+export { TooManySharingSets } from "./mm-sets.ts";
 export { reportOnCapture } from "./report-on-capture.ts";
+export {
+  SHARING_VERSION,
+  type SharingGroup,
+  type SharingPair,
+  type SharingReport,
+  studySharing,
+} from "./sharing-matrix.ts";
+export { type SharingSets, collectSharingSets } from "./sharing-sets.ts";
 export { type HistoryChoice, type SmapsUnderScheme, smapsUnderScheme } from "./smaps-under-scheme.ts";
 export {
   type Edit,
@@ -33,3 +56,5 @@ export {
   simplifications,
   textOf,
 } from "./shrink-lines.ts";
+export { type RunningSearch, type TimedSearch, startSearch } from "./search-in-thread.ts";
+export type { Schedules, SearchProgress } from "./search-protocol.ts";

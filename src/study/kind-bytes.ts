@@ -1,16 +1,13 @@
 /**
- * Bytes by what the memory is. The kinds are those of frames (kernel/folio-columns.ts) without what nobody's mapping
- * counts; hugetlb stands apart in /proc (it is in no Rss) and is one of them here.
+ * Pages and bytes by what the memory is: tables with a column a kind, and what is printed of their rows.
+ *
+ * The kinds are those of frames (kernel/folio-columns.ts) without what nobody's mapping counts; hugetlb stands apart in
+ * /proc (it is in no Rss) and is one of them here.
  */
-import {
-  FOLIO_KIND_NAMES,
-  KIND_ANON,
-  KIND_FILE,
-  KIND_HUGETLB,
-  KIND_KSM,
-  KIND_SHMEM,
-  PAGE_SIZE_BYTES,
-} from "../kernel/index.ts";
+import { KIND_ANON, KIND_FILE, KIND_HUGETLB, KIND_KSM, KIND_SHMEM, PAGE_SIZE_BYTES } from "../kernel/index.ts";
+
+/** Columns of a row of pages: KIND_... */
+export const KIND_COLUMNS = 8;
 
 /** The kinds that are counted, in the order of columns. */
 export const COUNTED_KINDS = [KIND_ANON, KIND_KSM, KIND_FILE, KIND_SHMEM, KIND_HUGETLB] as const;
@@ -37,7 +34,9 @@ export function kindBytesOf(pages: ArrayLike<number>, at = 0): KindBytes {
   return { bytes, anonBytes, ksmBytes, fileBytes, shmemBytes, hugetlbBytes };
 }
 
-/** The kind's name as it stands before "Bytes". */
-export function kindName(kind: (typeof COUNTED_KINDS)[number]): (typeof FOLIO_KIND_NAMES)[number] {
-  return FOLIO_KIND_NAMES[kind];
+/** Adds a row of pages to another table's row. */
+export function addKindRow(to: Float64Array, toRow: number, from: Float64Array, fromRow: number): void {
+  for (let kind = 0; kind < KIND_COLUMNS; kind++) {
+    to[toRow * KIND_COLUMNS + kind] += from[fromRow * KIND_COLUMNS + kind];
+  }
 }

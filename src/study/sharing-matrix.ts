@@ -9,9 +9,9 @@
  */
 import type { Capture } from "../capture/index.ts";
 import { type CaptureScope, scopeOf } from "./capture-scope.ts";
-import { COUNTED_KINDS, type KindBytes, kindBytesOf } from "./kind-bytes.ts";
+import { COUNTED_KINDS, KIND_COLUMNS, type KindBytes, addKindRow, kindBytesOf } from "./kind-bytes.ts";
 import { type GroupKey, type MmGroup, type MmGroups, groupMms } from "./mm-groups.ts";
-import { KIND_COLUMNS, type SharingSets, collectSharingSets } from "./sharing-sets.ts";
+import { type SharingSets, collectSharingSets } from "./sharing-sets.ts";
 
 /** Raised when a field changes its meaning or goes away. */
 export const SHARING_VERSION = 1;
@@ -59,8 +59,8 @@ export interface SharingReport extends CaptureScope {
 
 /** Additions to pairs that are made at most: a second or so. */
 const PAIR_WORK_MAX = 3e8;
-/** Groups between which pairs are looked at, at most: 40 MiB of sums. */
-const PAIR_GROUPS_MAX = 1448;
+/** Groups between which pairs are looked at, at most: 8 MiB of sums a kind. */
+const PAIR_GROUPS_MAX = 1024;
 
 /**
  * Answers for a capture, which stays open. O(runs + frames mapped + pairs met). Throws TooManySharingSets.
@@ -148,28 +148,24 @@ function sumGroups(sets: SharingSets, { groups, groupOfMm }: MmGroups): GroupSum
       }
     }
     const isShared = outside || found.length > 1;
-    addRow(sums.allMapped, 0, sets.pages, set);
-    if (isShared) addRow(sums.allShared, 0, sets.pages, set);
+    addKindRow(sums.allMapped, 0, sets.pages, set);
+    if (isShared) addKindRow(sums.allShared, 0, sets.pages, set);
     for (const group of found) {
-      addRow(sums.mapped, group, sets.pages, set);
-      addRow(isShared ? sums.shared : sums.private, group, sets.pages, set);
-      if (outside) addRow(sums.sharedOutside, group, sets.pages, set);
+      addKindRow(sums.mapped, group, sets.pages, set);
+      addKindRow(isShared ? sums.shared : sums.private, group, sets.pages, set);
+      if (outside) addKindRow(sums.sharedOutside, group, sets.pages, set);
     }
     if (found.length < 2) continue;
-    sums.groups.push(...found);
+    for (const group of found) sums.groups.push(group);
     sums.setOf.push(set);
     sums.firstGroup.push(sums.groups.length);
   }
   return sums;
 }
 
-function addRow(to: Float64Array, row: number, from: Float64Array, fromRow: number): void {
-  for (let kind = 0; kind < KIND_COLUMNS; kind++) to[row * KIND_COLUMNS + kind] += from[fromRow * KIND_COLUMNS + kind];
-}
-
 function sumRows(table: Float64Array): Float64Array {
   const sum = new Float64Array(KIND_COLUMNS);
-  for (let row = 0; row * KIND_COLUMNS < table.length; row++) addRow(sum, 0, table, row);
+  for (let row = 0; row * KIND_COLUMNS < table.length; row++) addKindRow(sum, 0, table, row);
   return sum;
 }
 
@@ -235,7 +231,11 @@ function addPairs(table: Float64Array, width: number, places: Int32Array, size: 
   }
 }
 
-function listPairs(tables: readonly Float64Array[], kinds: readonly number[], ranked: readonly number[]): SharingPair[] {
+function listPairs(
+  tables: readonly Float64Array[],
+  kinds: readonly number[],
+  ranked: readonly number[],
+): SharingPair[] {
   const pairs: SharingPair[] = [];
   const pages = new Float64Array(KIND_COLUMNS);
   for (let i = 0; i < ranked.length; i++) {

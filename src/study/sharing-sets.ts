@@ -18,11 +18,9 @@
  */
 import type { Capture, PresentRuns } from "../capture/index.ts";
 import { FRAME_KIND_MASK, FRAME_LARGE, KIND_HUGETLB, KIND_NONE, KIND_UNCOUNTED, isAnonKind } from "../kernel/index.ts";
+import { KIND_COLUMNS } from "./kind-bytes.ts";
 import { MmSets, MmTally } from "./mm-sets.ts";
 import { type KeyedWords, sortByKey } from "./radix-sort.ts";
-
-/** Columns of a row of pages: KIND_... */
-export const KIND_COLUMNS = 8;
 
 /** The sets of a capture and what belongs to each. Tables have KIND_COLUMNS columns and a row a set. */
 export interface SharingSets {

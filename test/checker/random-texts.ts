@@ -6,7 +6,7 @@
  * are read with a lock held and without, locks are left out, counts go below zero, threads wait for each other for ever. A text may have
  * no meaning (a value out of its range) or too many states; whoever compares leaves those out. Shrinking drops statements.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 type Statement =
   | { readonly kind: "load" | "swap" | "cas" | "ghost"; readonly word: number }
@@ -44,19 +44,25 @@ const condition: fc.Arbitrary<Condition> = fc.record({
 });
 
 function statements(depth: number, isInside: boolean): fc.Arbitrary<Body> {
-  return fc.array(statement(depth, isInside), { minLength: 0, maxLength: depth === 2 ? 4 : 3 });
+  return fc.array(anyStatement(depth, isInside), { minLength: 0, maxLength: depth === 2 ? 4 : 3 });
 }
 
-function statement(depth: number, isInside: boolean): fc.Arbitrary<Statement> {
+function anyStatement(depth: number, isInside: boolean): fc.Arbitrary<Statement> {
   const word = fc.nat(WORDS.length - 1);
   const lock = fc.nat(LOCKS.length - 1);
   const simple: fc.WeightedArbitrary<Statement>[] = [
     { weight: 4, arbitrary: fc.record({ kind: fc.constant("load" as const), word }) },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant("store" as const), word, value: fc.nat(4) }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("swap" as const, "cas" as const, "ghost" as const), word }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constantFrom("swap" as const, "cas" as const, "ghost" as const), word }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("add" as const), isDown: fc.boolean() }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("assert" as const), condition }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("owner" as const, "fence" as const, "owner" as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constantFrom("owner" as const, "fence" as const, "owner" as const) }),
+    },
   ];
   if (depth === 0) return fc.oneof(...simple);
   const inner = statements(depth - 1, isInside);
@@ -65,12 +71,35 @@ function statement(depth: number, isInside: boolean): fc.Arbitrary<Statement> {
     { weight: 1, arbitrary: fc.constant({ kind: "stop" as const }) },
   ];
   const nested: fc.WeightedArbitrary<Statement>[] = [
-    { weight: 8, arbitrary: fc.record({ kind: fc.constantFrom("locked" as const, "locked" as const, "shared" as const), lock, body: inner }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        kind: fc.constantFrom("locked" as const, "locked" as const, "shared" as const),
+        lock,
+        body: inner,
+      }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("tried" as const), lock, body: inner }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("unbalanced" as const), lock, body: inner }) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("if" as const, "pick" as const, "pick" as const), word, body: inner }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("repeat" as const, "loop" as const), word, body: inner }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant("choose" as const), alternatives: fc.array(inner, { minLength: 1, maxLength: 2 }) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constantFrom("if" as const, "pick" as const, "pick" as const),
+        word,
+        body: inner,
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constantFrom("repeat" as const, "loop" as const), word, body: inner }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("choose" as const),
+        alternatives: fc.array(inner, { minLength: 1, maxLength: 2 }),
+      }),
+    },
   ];
   const operation: fc.WeightedArbitrary<Statement> = {
     weight: 6,
@@ -83,7 +112,10 @@ function statement(depth: number, isInside: boolean): fc.Arbitrary<Statement> {
 export const randomSystems: fc.Arbitrary<RandomSystem> = fc.record({
   elements: fc.integer({ min: 2, max: 3 }),
   threads: fc.array(
-    fc.record({ form: fc.constantFrom("alike" as const, "bound" as const, "alone" as const), body: statements(2, false) }),
+    fc.record({
+      form: fc.constantFrom("alike" as const, "bound" as const, "alone" as const),
+      body: statements(2, false),
+    }),
     { minLength: 1, maxLength: 2 },
   ),
   properties: fc.array(
@@ -107,7 +139,9 @@ export function textOf(system: RandomSystem): string {
     "lock second",
     "lock own[mm]",
     ...system.threads.flatMap(({ form, body }, index) => {
-      const head = { alike: `thread t${index} * 2`, bound: `thread t${index}[m in mm]`, alone: `thread t${index}` }[form];
+      const head = { alike: `thread t${index} * 2`, bound: `thread t${index}[m in mm]`, alone: `thread t${index}` }[
+        form
+      ];
       const writer = new Writer();
       const inner = writer.body(body, form === "bound" ? "m" : undefined);
       return [`${head} {`, "let r: 0..3 = 0", "let ok: bool = 0", "let o: mm? = none", ...inner, "}"];
@@ -131,7 +165,9 @@ class Writer {
       case "load":
         return [`r = load ${wordText(statement.word, element)}`];
       case "store":
-        return [`store ${wordText(statement.word, element)} = ${statement.value > 3 ? "(r + 1) % 4" : statement.value}`];
+        return [
+          `store ${wordText(statement.word, element)} = ${statement.value > 3 ? "(r + 1) % 4" : statement.value}`,
+        ];
       case "swap":
         return [`r = swap ${wordText(statement.word, element)}, r`];
       case "cas":

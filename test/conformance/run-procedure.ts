@@ -13,7 +13,7 @@ import type { StepMachine, Variable } from "../../src/checker/step-machine.ts";
 import type { Scheme } from "../../src/schemes/index.ts";
 
 /** A system whose first values can be set. */
-type StartableMachine = StepMachine & {
+type StartableMachine = Omit<StepMachine, "variables"> & {
   readonly variables: readonly (Omit<Variable, "initial"> & { initial: number })[];
 };
 
@@ -57,11 +57,14 @@ export class ProcedureRunner {
     return { variables: after, given: after[this.placeOf("given")] };
   }
 
-  /** Whether the scheme's `quiet counts` holds. */
+  /** Whether the scheme's `quiet` properties hold: `counts`, and `statistics` where the text keeps them. */
   counts(variables: Int32Array): boolean {
-    const property = this.machine.properties.find(({ name }) => name === "counts");
-    if (property?.condition === undefined) throw new Error(`${this.scheme.id} has no property counts`);
-    return evaluate(this.machine, property.condition, variables, new Int32Array(0)) !== 0;
+    const quiet = this.machine.properties.filter(({ when }) => when === "quiet");
+    if (!quiet.some(({ name }) => name === "counts")) throw new Error(`${this.scheme.id} has no property counts`);
+    return quiet.every(
+      ({ condition }) =>
+        condition !== undefined && evaluate(this.machine, condition, variables, new Int32Array(0)) !== 0,
+    );
   }
 
   private machineOf(statements: string): StartableMachine {

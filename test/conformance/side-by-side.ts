@@ -9,7 +9,7 @@ import { LEVEL_PMD, LEVEL_PTE } from "../../src/kernel/index.ts";
 import type { Counter, Scheme } from "../../src/schemes/index.ts";
 import { columnsOf, readState, writeState } from "./counter-state.ts";
 import { ProcedureRunner } from "./run-procedure.ts";
-import { type Shape, type SmallEvent, SmallTables } from "./small-tables.ts";
+import { type Shape, type SmallBatch, type SmallEvent, SmallTables } from "./small-tables.ts";
 
 /** A pair to be driven. */
 export interface SideBySideOptions {
@@ -126,7 +126,7 @@ export class SideBySide {
     this.call(`walk_found(${findings.vmas})`);
   }
 
-  private change({ kind, mm, area, first, n, level }: Extract<SmallEvent, { kind: "add" | "remove" }>): void {
+  private change({ kind, mm, area, first, n, level }: SmallBatch & { readonly kind: "add" | "remove" }): void {
     const { tables, counter } = this;
     const vma = mm * tables.shape.areas + area;
     const table = tables.tableNumber(vma, first, level);

@@ -16,16 +16,18 @@ export interface Shape {
   readonly tables: number;
 }
 
+/** Entries of one table of one area: n PTEs from page `first` on, or the PMD entry. */
+export interface SmallBatch {
+  readonly mm: number;
+  readonly area: number;
+  readonly first: number;
+  readonly n: number;
+  readonly level: typeof LEVEL_PTE | typeof LEVEL_PMD;
+}
+
 /** What happens next. */
 export type SmallEvent =
-  | {
-      readonly kind: "add" | "remove";
-      readonly mm: number;
-      readonly area: number;
-      readonly first: number;
-      readonly n: number;
-      readonly level: typeof LEVEL_PTE | typeof LEVEL_PMD;
-    }
+  | ({ readonly kind: "add" | "remove" } & SmallBatch)
   | { readonly kind: "split"; readonly mm: number; readonly area: number }
   | { readonly kind: "walk" };
 
@@ -116,7 +118,7 @@ export class SmallTables implements PageTableView, ReferenceView {
     for (let vma = 0; vma < mms * areas; vma++) {
       const mm = Math.floor(vma / areas);
       const area = vma % areas;
-      const whole = { mm, area, first: 0, n: pages, level: LEVEL_PMD };
+      const whole: SmallBatch = { mm, area, first: 0, n: pages, level: LEVEL_PMD };
       if (this.hasPmd(vma)) events.push({ kind: "remove", ...whole }, { kind: "split", mm, area });
       else {
         if (this.entries[vma] === 0 && tables === 1) events.push({ kind: "add", ...whole });
@@ -132,7 +134,7 @@ export class SmallTables implements PageTableView, ReferenceView {
       for (let n = 1; first + n <= pages && this.tableOf(first + n - 1) === this.tableOf(first); n++) {
         const bits = ((1 << n) - 1) << first;
         const present = this.entries[vma] & bits;
-        const batch = { mm: Math.floor(vma / areas), area: vma % areas, first, n, level: LEVEL_PTE };
+        const batch: SmallBatch = { mm: Math.floor(vma / areas), area: vma % areas, first, n, level: LEVEL_PTE };
         if (present === 0) events.push({ kind: "add", ...batch });
         else if (present === bits) events.push({ kind: "remove", ...batch });
       }

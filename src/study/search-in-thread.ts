@@ -1,0 +1,55 @@
+/**
+ * A search of the checker in a thread of its own, so that the main thread hears signals and can end it cleanly.
+ */
+import { Worker } from "node:worker_threads";
+import { type CheckConfiguration, type CheckOptions, type CheckResult, StepsError } from "../checker/index.ts";
+import type { Schedules, SearchProgress, SearchReply, SearchRequest } from "./search-protocol.ts";
+
+/** What was found, and how long the search itself took (not the thread's start). */
+export interface TimedSearch {
+  readonly result: CheckResult;
+  readonly elapsedMs: number;
+}
+
+/** A search that runs. */
+export interface RunningSearch {
+  /** @throws {StepsError} if the system cannot be run. */
+  readonly done: Promise<TimedSearch>;
+  /** Ends it soon: `done` resolves with what was explored so far. */
+  stop(): void;
+}
+
+/** Starts a search. `onProgress` hears about ten times a second how far it is. */
+export function startSearch(
+  configuration: CheckConfiguration,
+  options: CheckOptions,
+  more: {
+    readonly schedules?: Schedules;
+    /** Threads to search on, default 1. */
+    readonly workers?: number;
+    readonly onProgress?: (progress: SearchProgress) => void;
+  } = {},
+): RunningSearch {
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const { schedules, onProgress } = more;
+  const request: SearchRequest = { configuration, options, stop, ...(schedules === undefined ? {} : { schedules }) };
+  const done = new Promise<TimedSearch>((resolve, reject) => {
+    // The host's own arguments (--input-type, --loader, ...) are not meant for this file.
+    const worker = new Worker(workerUrl(), { workerData: request, execArgv: [] });
+    worker.on("message", (reply: SearchReply) => {
+      if (reply.type === "result") resolve(reply);
+      else if (reply.type === "refused") reject(new StepsError(reply.message));
+      else onProgress?.(reply);
+    });
+    worker.on("error", reject);
+    worker.on("exit", () => reject(new Error("the searching thread ended early")));
+  });
+  return { done, stop: () => void Atomics.store(stop, 0, 1) };
+}
+
+/** The worker's compiled file: beside this one, or in dist/ when this one runs as TypeScript (tests). */
+function workerUrl(): URL {
+  const beside = new URL("./search-worker.js", import.meta.url);
+  if (!import.meta.url.endsWith(".ts")) return beside;
+  return new URL(beside.href.replace("/src/study/", "/dist/study/"));
+}
