@@ -6,6 +6,7 @@ import type { FolioColumns, MapsVma, ProcRefusal } from "../kernel/index.ts";
 import type { FrameTable } from "./frame-table.ts";
 import type { PresentRuns } from "./present-runs.ts";
 import type { Histograms } from "./run-passes.ts";
+import type { PageSelection, SelectedRun } from "./selected-runs.ts";
 
 /** One size's THP settings in sysfs, as printed: "madvise", "inherit", ... */
 export interface ThpSizeSettings {
@@ -116,6 +117,12 @@ export interface ReadingCost {
   readonly threads: number;
 }
 
+/** An entry of /proc/kpageflags as two words (kernel/kpageflags-bits.ts). */
+export interface FrameFlags {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** A capture in memory; its runs are with the reader threads. Close it when done. */
 export interface Capture {
   readonly machine: Machine;
@@ -142,5 +149,11 @@ export interface Capture {
    * they do not overlap. O(runs) of memory: for those who need the entries themselves.
    */
   presentRuns(): Promise<PresentRuns[]>;
+  /** Present entries on the frames of ascending intervals (selected-runs.ts), cut to them. */
+  runsOfFrames(intervals: Float64Array): Promise<SelectedRun[]>;
+  /** Entries at some pages, present or not. */
+  runsOfPages(selection: PageSelection): Promise<SelectedRun[]>;
+  /** kpageflags of a mapped frame, low and high word; of a large folio's page the head's. undefined: not known. */
+  flagsOfFrame(pfn: number): FrameFlags | undefined;
   close(): Promise<void>;
 }

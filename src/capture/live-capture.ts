@@ -16,6 +16,7 @@ import type { FoundFolios, SmallFrameRuns } from "./folio-scan.ts";
 import { type FrameDifference, type FrameTable, createDifference, indexFolios, sumDifferences } from "./frame-table.ts";
 import { windowsOf } from "./frame-windows.ts";
 import { type SystemCalls, loadSystemCalls } from "./ioctl.ts";
+import { readFlagsOf } from "./folio-around.ts";
 import { findFrameCount, readMachine, readMeminfo } from "./machine.ts";
 import { checkMapcounts } from "./mapcount-check.ts";
 import type { StoredGroup } from "./mapping-part.ts";
@@ -118,7 +119,8 @@ function withoutSystemCalls(missing: string): string {
   );
 }
 
-function openKpageflags(): number {
+/** Opens /proc/kpageflags. Throws CannotCapture where that cannot be. */
+export function openKpageflags(): number {
   if (process.platform !== "linux") {
     throw new CannotCapture(`Page tables can be read on Linux only; this is ${process.platform}.`);
   }
@@ -390,6 +392,17 @@ function finishCapture(reading: Reading, read: Read): LiveCapture {
       const replies = await threads.askAll(() => ({ type: "presentRuns", tables: read.tables }), "presentRuns");
       return replies.flatMap(({ runs }) => runs);
     },
+    async runsOfFrames(intervals) {
+      const tables = { mmOfVma: read.mmOfVma, mmAlive: read.mmAlive };
+      const replies = await threads.askAll(() => ({ type: "selectFrames", tables, intervals }), "selected");
+      return replies.flatMap(({ runs }) => runs);
+    },
+    async runsOfPages(selection) {
+      const tables = { mmOfVma: read.mmOfVma, mmAlive: read.mmAlive };
+      const replies = await threads.askAll(() => ({ type: "selectPages", tables, selection }), "selected");
+      return replies.flatMap(({ runs }) => runs);
+    },
+    flagsOfFrame: (pfn) => readFlagsOf(flagsFd, pfn),
     async finishMappings() {
       return (await threads.askAll(() => ({ type: "finish" }), "finished")).map(({ groups }) => groups);
     },

@@ -10,8 +10,8 @@ import os from "node:os";
 import { FRAME_DISAGREES, FRAME_LARGE, HPAGE_PMD_NR, type SmapsVmaFields } from "../kernel/index.ts";
 import { BadCapture } from "./bad-capture.ts";
 import { type CaptureFacts, aliveMms } from "./capture-facts.ts";
-import type { Capture } from "./capture.ts";
-import { type FrameTable, createDifference, indexFolios, sumDifferences } from "./frame-table.ts";
+import type { Capture, FrameFlags } from "./capture.ts";
+import { type FrameTable, createDifference, folioOfFrame, indexFolios, sumDifferences } from "./frame-table.ts";
 import type { LoadTables } from "./load-runs.ts";
 import type { Manifest } from "./manifest.ts";
 import type { StoredGroup } from "./mapping-part.ts";
@@ -74,6 +74,17 @@ export async function openCapture(directory: string, options: OpenCaptureOptions
         const replies = await readers.askAll(() => ({ type: "presentRuns", tables }), "presentRuns");
         return replies.flatMap(({ runs }) => runs);
       },
+      async runsOfFrames(intervals) {
+        const tables = { mmOfVma: facts.mmOfVma, mmAlive };
+        const replies = await readers.askAll(() => ({ type: "selectFrames", tables, intervals }), "selected");
+        return replies.flatMap(({ runs }) => runs);
+      },
+      async runsOfPages(selection) {
+        const tables = { mmOfVma: facts.mmOfVma, mmAlive };
+        const replies = await readers.askAll(() => ({ type: "selectPages", tables, selection }), "selected");
+        return replies.flatMap(({ runs }) => runs);
+      },
+      flagsOfFrame: (pfn) => storedFlagsOf(frames, facts, pfn),
       close: () => readers.stop(),
     };
   } catch (error) {
@@ -159,6 +170,28 @@ function checkCounts(directory: string, { mapcount, blockMapped, frameCount }: F
       if (mapcount[pfn] < 0) throw new BadCapture("damaged", directory, "maps a frame more often than can be counted");
     }
   }
+}
+
+/** Flags as they were stored: by folio, or by run of small frames. O(log folios + log runs). */
+function storedFlagsOf(
+  { frameCount, kind, blockFirstFolio }: FrameTable,
+  { folios, folioFlags, small }: CaptureFacts,
+  pfn: number,
+): FrameFlags | undefined {
+  if (pfn >= frameCount) return undefined;
+  if ((kind[pfn] & FRAME_LARGE) !== 0) {
+    const row = folioOfFrame(blockFirstFolio, folios.headPfn, folios.count, pfn);
+    return row < 0 ? undefined : { low: folioFlags.low[row], high: folioFlags.high[row] };
+  }
+  let low = 0;
+  let high = small.pfn.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (small.pfn[middle] + small.frames[middle] > pfn) high = middle;
+    else low = middle + 1;
+  }
+  if (low === small.pfn.length || small.pfn[low] > pfn) return undefined;
+  return { low: small.flagsLow[low], high: small.flagsHigh[low] };
 }
 
 /** Fills the kinds of frames and the index from frames to folios. */

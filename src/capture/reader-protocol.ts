@@ -11,6 +11,7 @@ import type { PresentRuns } from "./present-runs.ts";
 import type { ReadPlan } from "./read-plan.ts";
 import type { RereadRequest, RereadResult } from "./reread-frames.ts";
 import type { Histograms, PassTables } from "./run-passes.ts";
+import type { PageSelection, SelectedRun } from "./selected-runs.ts";
 
 export type ReaderRequest =
   | {
@@ -54,6 +55,16 @@ export type ReaderRequest =
       readonly classCount: number;
     }
   | { readonly type: "presentRuns"; readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount"> }
+  | {
+      readonly type: "selectFrames";
+      readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive">;
+      readonly intervals: Float64Array;
+    }
+  | {
+      readonly type: "selectPages";
+      readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive">;
+      readonly selection: PageSelection;
+    }
   | { readonly type: "finish" };
 
 export type ReaderReply =
@@ -66,5 +77,6 @@ export type ReaderReply =
   | { readonly type: "events"; readonly events: Int32Array }
   | { readonly type: "histograms"; readonly histograms: Histograms }
   | { readonly type: "presentRuns"; readonly runs: readonly PresentRuns[] }
+  | { readonly type: "selected"; readonly runs: readonly SelectedRun[] }
   | { readonly type: "finished"; readonly groups: readonly StoredGroup[] }
   | { readonly type: "failed"; readonly message: string; readonly code: string | undefined; readonly stack: string };

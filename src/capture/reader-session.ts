@@ -17,6 +17,7 @@ import type { ReaderReply, ReaderRequest } from "./reader-protocol.ts";
 import { rereadFrames } from "./reread-frames.ts";
 import { RunBlocks } from "./run-blocks.ts";
 import { collectEvents, collectHistograms, countRuns } from "./run-passes.ts";
+import { selectFrames, selectPages } from "./selected-runs.ts";
 
 /** Full blocks kept in memory by a reader: 24 MiB. */
 const MEMORY_BLOCKS = 24;
@@ -62,6 +63,10 @@ export class ReaderSession {
         };
       case "presentRuns":
         return { type: "presentRuns", runs: collectPresentRuns(this.runs, request.tables) };
+      case "selectFrames":
+        return { type: "selected", runs: selectFrames(this.runs, request.tables, request.intervals) };
+      case "selectPages":
+        return { type: "selected", runs: selectPages(this.runs, request.tables, request.selection) };
       case "finish":
         return { type: "finished", groups: this.part?.finish() ?? [] };
     }

@@ -26,7 +26,7 @@ export interface CheckCase {
   readonly title: string;
   /** The question, in one sentence. */
   readonly asks: string;
-  /** Schemes that it is for, by id, in the registry's order. */
+  /** Schemes that it is for, by id. */
   readonly schemes: readonly string[];
   readonly options: CheckOptions;
   /** By scheme id. */

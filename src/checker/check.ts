@@ -61,6 +61,8 @@ export interface StoryStep {
   readonly position: Position;
   /** The operation it belongs to ("" outside). */
   readonly operation: string;
+  /** With this step the operation ends. */
+  readonly endsOperation?: true;
   /** What was read or done, for a reader: "total is 2", "got large", "waits for ptl[0][1], which mapper[1] holds". */
   readonly what: string;
   /** Words and locks in memory, and ghosts, which no CPU sees. */
@@ -107,6 +109,20 @@ export interface LockOrderEdge {
   readonly source: string;
 }
 
+/** The order of locks, as far as it was looked for. */
+export interface LockOrderFound {
+  /** In the order in which they were seen first. */
+  readonly edges: readonly LockOrderEdge[];
+  /** Elementary cycles, shortest first. */
+  readonly cycles: readonly (readonly string[])[];
+  /** There are more cycles than are named. */
+  readonly hasMoreCycles: boolean;
+  /** States that were looked at. */
+  readonly states: number;
+  /** These are all states. */
+  readonly isComplete: boolean;
+}
+
 export interface CheckResult {
   readonly configuration: string;
   readonly options: CheckOptions;
@@ -116,5 +132,5 @@ export interface CheckResult {
   readonly schedules?: { readonly seed: number; readonly count: number; readonly cutShort: number };
   readonly figures: CheckFigures;
   readonly properties: readonly PropertyOutcome[];
-  readonly lockOrder?: { readonly edges: readonly LockOrderEdge[]; readonly cycles: readonly (readonly string[])[] };
+  readonly lockOrder?: LockOrderFound;
 }

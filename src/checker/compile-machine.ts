@@ -30,7 +30,7 @@ export interface CompiledMachine {
   readonly maxSuccessors: number;
   /**
    * Appends the states behind the one at `states[from]` to `out` at index `at`; the new end is the result. Properties that
-   * the state (deadlock) or a transition breaks are added to `failed`, transitions that led nowhere to `counters[2]`.
+   * the state (deadlock) or a transition breaks are added to `failed`, transitions that led nowhere to `counters`.
    */
   readonly expand: (states: Int32Array, from: number, out: Int32Array, at: number) => number;
   /** Adds the always, never and quiet properties that a state breaks to `failed`, the `sometimes` that it has to `seen`. */
@@ -39,7 +39,13 @@ export interface CompiledMachine {
   readonly failed: number[];
   /** 1 for each property that need not be looked at: a `sometimes` that was seen, what is not to be checked. */
   readonly isSettled: Uint8Array;
+  /** [2]: transitions that led nowhere, of all states so far; [3]: bits of the threads whose did, of the last state. */
   readonly counters: Int32Array;
+  /**
+   * With `hasDeeds`: of the k-th state that `expand` appended (from index 0 on) who made it and what that was for its thread:
+   * four times the thread (a store leaving a buffer: threadCount more) and 0 other, 1 progress, 2 work (livelock.ts).
+   */
+  readonly deeds: Uint8Array;
   /** The generated text, for whoever wants to read it. */
   readonly source: Code;
 }
@@ -47,17 +53,19 @@ export interface CompiledMachine {
 const MAX_THREADS = 30;
 
 /**
- * Compiles `machine` for states laid out by `layout`. `isChecked` says which properties (the machine's, in order) are wanted.
+ * Compiles `machine` for states laid out by `layout`.
  *
  * Throws StepsError for a machine of too many threads, or whatever operation-at.ts refuses.
  */
 export function compileMachine(
   machine: StepMachine,
   layout: StateLayout,
-  isChecked: (property: string) => boolean = () => true,
+  { hasDeeds = false }: { readonly hasDeeds?: boolean } = {},
 ): CompiledMachine {
   if (machine.threads.length > MAX_THREADS) {
-    throw new StepsError(`${machine.name} has ${machine.threads.length} threads; at most ${MAX_THREADS} can be explored`);
+    throw new StepsError(
+      `${machine.name} has ${machine.threads.length} threads; at most ${MAX_THREADS} can be explored`,
+    );
   }
   const own = machine.properties.length;
   const builtIn = { deadlock: own, belowZero: own + 1, unlock: own + 2 };
@@ -65,32 +73,39 @@ export function compileMachine(
   const threads: ThreadFunctions[] = [];
   let scratchWords = 0;
   for (const thread of machine.threads.keys()) {
-    const compiled = compileThread(thread, { machine, layout, expressions, builtIn, scratchFrom: scratchWords });
+    const compiled = compileThread(thread, {
+      ...{ machine, layout, expressions, builtIn, hasDeeds },
+      scratchFrom: scratchWords,
+    });
     scratchWords += compiled.scratchWords;
     threads.push(compiled);
   }
   const functions = threads.map(({ code }) => code).join("");
   const expand = compileExpand(layout, threads, builtIn.deadlock);
-  const checkState = compileProperties(machine, layout, expressions, isChecked);
+  const checkState = compileProperties(machine, layout, expressions);
   const tables = expressions.tables.map((_, table) => `const T${table}=T[${table}];\n`).join("");
   const quiet = layout.threads.map((_, thread) => `const Q${thread}=Q[${thread}];\n`).join("");
   const source = `"use strict";\n${tables}${quiet}${functions}${expand}${checkState}return {expand,checkState};\n`;
   const runtime = createRuntime(own + 3, expressions.faults);
+  const maxSuccessors = threads.reduce((sum, thread) => sum + thread.maxSuccessors, 0);
+  const deeds = new Uint8Array(hasDeeds ? maxSuccessors : 0);
   const { expand: expandState, checkState: check } = instantiate(source, {
     ...runtime.names,
     T: expressions.tables,
     Q: restsOutside(machine, layout),
     S: new Int32Array(scratchWords),
+    G: deeds,
   });
   return {
     layout,
     builtIn,
-    maxSuccessors: threads.reduce((sum, { maxSuccessors }) => sum + maxSuccessors, 0),
+    maxSuccessors,
     expand: expandState,
     checkState: check,
     failed: runtime.failed,
     isSettled: runtime.names.V,
     counters: runtime.names.K,
+    deeds,
     source,
   };
 }
@@ -103,7 +118,7 @@ function compileExpand(layout: StateLayout, threads: readonly ThreadFunctions[],
   const stuck = `if(K[0]!==0&&(K[0]|K[1])===${all}${buffers.join("")})F(${deadlock});\n`;
   const body = `${threads.map(({ dispatch }) => dispatch).join("")}${stuck}return n;\n`;
   const words = declareWords("const w", body, (word) => `s[i+${word}]`);
-  return `function expand(s,i,out,n){\nK[0]=0;K[1]=0;\n${words}${body}}\n`;
+  return `function expand(s,i,out,n){\nK[0]=0;K[1]=0;K[3]=0;\n${words}${body}}\n`;
 }
 
 /** Of each thread and rest 1 if it is outside of every operation there. */
@@ -114,18 +129,13 @@ function restsOutside({ threads }: StepMachine, layout: StateLayout): readonly U
   });
 }
 
-function compileProperties(
-  machine: StepMachine,
-  layout: StateLayout,
-  expressions: ExpressionCode,
-  isChecked: (property: string) => boolean,
-): Code {
+function compileProperties(machine: StepMachine, layout: StateLayout, expressions: ExpressionCode): Code {
   expressions.startFunction();
   const checks = machine.properties.map((property, number) =>
-    property.when !== "quiet" && isChecked(property.name) ? checkOf(property, number, expressions) : "",
+    property.when !== "quiet" ? checkOf(property, number, expressions) : "",
   );
   const quiet = machine.properties.map((property, number) =>
-    property.when === "quiet" && isChecked(property.name) ? checkOf(property, number, expressions) : "",
+    property.when === "quiet" ? checkOf(property, number, expressions) : "",
   );
   const isQuiet = layout.threads.map(
     ({ pc, buffer }, thread) =>
@@ -146,14 +156,14 @@ function checkOf({ when, condition, origin }: MachineProperty, number: number, e
 /** What the generated text calls; see compile-expression.ts and compile-step.ts for the names. */
 function createRuntime(properties: number, faults: readonly Fault[]) {
   const failed: number[] = [];
-  const counters = new Int32Array(3);
+  const counters = new Int32Array(4);
   const fail = (property: number): void => {
     failed.push(property);
   };
   const commit = (list: FailureList | null): void => {
-    const properties: number[] = [];
-    for (let at = list; at !== null; at = at.next) properties.push(at.property);
-    failed.push(...properties.toReversed());
+    const last: number[] = [];
+    for (let at = list; at !== null; at = at.next) last.push(at.property);
+    failed.push(...last.toReversed());
   };
   const names = {
     K: counters,
@@ -161,10 +171,11 @@ function createRuntime(properties: number, faults: readonly Fault[]) {
     A: (next: FailureList | null, property: number): FailureList => ({ property, next }),
     C: commit,
     F: fail,
-    N: (list: FailureList | null, property: number): void => {
+    N: (list: FailureList | null, property: number, thread: number): void => {
       commit(list);
       fail(property);
       counters[2]++;
+      counters[3] |= 1 << thread;
     },
     X: (fault: number, value: number): never => {
       throw new StepsError(faults[fault].message(value), faults[fault].position);

@@ -6,8 +6,8 @@
  *
  *     q            what has failed on this way so far: null or { property, next }
  *     A(q, k)      property k failed too
- *     N(q, k)      property k failed, and the transition leads nowhere
- *     K            [threads that may be blocked, threads at their ends, transitions that led nowhere], the first two as bits
+ *     N(q, k, t)   property k failed, and this transition of thread t leads nowhere
+ *     K            [threads that may be blocked, threads at their ends, transitions that led nowhere, their threads]
  */
 import { type Code, type ExpressionCode, literal, numberIn, readField, writeField } from "./compile-expression.ts";
 import type { StateLayout, ThreadLayout } from "./state-layout.ts";
@@ -187,7 +187,7 @@ export class StepCode {
     const named = index === undefined ? variable.name : `an element of ${variable.array}`;
     const outside = this.expressions.fault({ position, message: message(named) }, value);
     const isCount = kind === "word" && (min === 0 || min === -1);
-    const below = isCount ? `N(q,${this.builtIn.belowZero});${leave}` : `${outside};`;
+    const below = isCount ? `N(q,${this.builtIn.belowZero},${this.thread});${leave}` : `${outside};`;
     const above = `if(${value}>${literal(max)})${outside};\n`;
     return `if(${value}<${literal(min)}){${below}}\n${above}`;
   }
@@ -228,9 +228,7 @@ export class StepCode {
     const { statement, index } = this.expressions.bindIndex(at, origin);
     const { readerBit, writerValue, firstWriter } = this.lockValues(this.machine.variables[at.base]);
     const before = this.expressions.temporary();
-    const isHeld = isShared
-      ? `${before}<${firstWriter}&&(${before}&${readerBit})!==0`
-      : `${before}===${writerValue}`;
+    const isHeld = isShared ? `${before}<${firstWriter}&&(${before}&${readerBit})!==0` : `${before}===${writerValue}`;
     const release = isShared
       ? this.expressions.writeBound(at, index, `(${before}&~${readerBit})`)
       : this.write(at, index, "0", { position: origin, exits });

@@ -4,7 +4,8 @@
  *     f0_12(s, i, out, n, p0, q0, g3, ...)      thread 0 rests at instruction 12 in the state at s[i]; each state behind it
  *                                               is appended to `out` at n; the new end is the result
  *
- * p0 are the bits of the turns passed (thread-region.ts), q0 what has failed on the way, g3... the registers that are live.
+ * p0 are the bits of the turns passed (thread-region.ts), q0 what has failed on the way, g3... the registers that are live;
+ * where deeds are wanted y0 says what has happened on the way (1 a step, 2 an operation finished, 4 it began inside of one).
  * A choice that is met on the way to a step is a call of its function, so that no text stands twice. Within a function
  * instructions that one other leads to follow it; a join is what stands behind a labelled block that its ways break out of,
  *
@@ -16,6 +17,7 @@ import { type Code, type ExpressionCode, literal, readField } from "./compile-ex
 import { type BuiltInNumbers, StepCode } from "./compile-step.ts";
 import { MAX_LOCAL_INSTRUCTIONS } from "./interpret.ts";
 import { liveRegisters } from "./live-registers.ts";
+import { operationAt, OUTSIDE } from "./operation-at.ts";
 import { maskOf, type StateLayout, type ThreadLayout } from "./state-layout.ts";
 import { isRest, isStep, type MachineThread, type StepMachine } from "./step-machine.ts";
 import { StepsError } from "./syntax.ts";
@@ -43,6 +45,8 @@ export interface ThreadContext {
   readonly expressions: ExpressionCode;
   readonly builtIn: BuiltInNumbers;
   readonly scratchFrom: number;
+  /** Whether what transitions do for their thread is noted (compile-machine.ts: deeds). */
+  readonly hasDeeds: boolean;
 }
 
 /** Compiles thread number `thread`. Throws StepsError for what cannot be compiled (more than 30 turns). */
@@ -66,6 +70,7 @@ class ThreadCompiler {
   private readonly steps: StepCode;
   private readonly live: readonly ReadonlySet<number>[];
   private readonly regions = new Map<number, Region>();
+  private readonly operations: Int32Array;
   private scratchWords = 0;
 
   constructor(thread: number, context: ThreadContext) {
@@ -76,11 +81,14 @@ class ThreadCompiler {
     this.own = layout.threads[thread];
     this.steps = new StepCode(machine, layout, thread, context);
     this.live = liveRegisters(this.text);
+    this.operations = operationAt(this.text);
     const isStored = new Uint8Array(this.text.instructions.length);
     for (const rest of this.own.rests) isStored[rest] = 1;
     this.shape = { thread: this.text, isStored, turnBit: turnBits(this.text) };
     if (Math.max(...this.shape.turnBit) >= MAX_TURNS) {
-      throw new StepsError(`${this.text.name} has more than ${MAX_TURNS} choices that it can come back to without a step`);
+      throw new StepsError(
+        `${this.text.name} has more than ${MAX_TURNS} choices that it can come back to without a step`,
+      );
     }
   }
 
@@ -121,9 +129,15 @@ class ThreadCompiler {
     const cases = this.own.rests.map((rest, number) => {
       if (this.text.instructions[rest].op === "stop") return `case ${number}:K[1]|=${1 << this.thread};break;\n`;
       const registers = this.liveAt(rest).map((register) => `,${readField(this.own.slots[this.own.slotOf[register]])}`);
-      return `case ${number}:n=${this.nameOf(rest)}(s,i,out,n,0,null${registers.join("")});break;\n`;
+      const deed = this.context.hasDeeds ? `,${this.isInside(rest) ? 4 : 0}` : "";
+      return `case ${number}:n=${this.nameOf(rest)}(s,i,out,n,0,null${deed}${registers.join("")});break;\n`;
     });
     return `switch(${readField(this.own.pc)}){\n${cases.join("")}}\n`;
+  }
+
+  /** Inside of an operation, or of a thread that has none. */
+  private isInside(rest: number): boolean {
+    return this.operations[rest] !== OUTSIDE || this.text.instructions.every(({ op }) => op !== "begin");
   }
 
   private nameOf(entry: number): Code {
@@ -147,7 +161,9 @@ class ThreadCompiler {
     const parameters = this.liveAt(entry).map((register) => `,g${register}`);
     const bit = this.shape.turnBit[entry];
     // A beginning sets its bit when it is passed; a choice is passed by being here.
-    const start = `let q=q0,p=p0${isChoice && bit >= 0 ? `|${1 << bit}` : ""};\n${this.declareRegisters(entry, body)}`;
+    const deed = this.context.hasDeeds ? ",y0" : "";
+    const y = this.context.hasDeeds ? ",y=y0" : "";
+    const start = `let q=q0${y},p=p0${isChoice && bit >= 0 ? `|${1 << bit}` : ""};\n${this.declareRegisters(entry, body)}`;
     const words = declareWords("let w", body, (word) => `a${word}`);
     const sources = declareWords("const a", body, (word) => `s[i+${word}]`);
     const inner = start + words + body;
@@ -155,7 +171,7 @@ class ThreadCompiler {
     const all = isChoice
       ? `let e=0;\nA:for(let c=0;c<${region.roots.length};c++){\n${inner}}\n${missing}return n;\n`
       : inner;
-    return `function ${this.nameOf(entry)}(s,i,out,n,p0,q0${parameters.join("")}){\n${expressions.declareTemporaries()}${sources}${all}}\n`;
+    return `function ${this.nameOf(entry)}(s,i,out,n,p0,q0${deed}${parameters.join("")}){\n${expressions.declareTemporaries()}${sources}${all}}\n`;
   }
 
   private declareRegisters(entry: number, body: Code): Code {
@@ -172,13 +188,16 @@ class ThreadCompiler {
     if (isStep(here)) {
       const bug = `throw new Error("a step that is run through must wait");`;
       const blocked = side === "behind" ? bug : `K[0]|=${1 << this.thread};${leave}`;
-      return this.steps.step(here, { leave, blocked });
+      const step = this.steps.step(here, { leave, blocked });
+      return this.context.hasDeeds ? `${step}y|=1;\n` : step;
     }
     switch (here.op) {
       case "stop":
         return "";
       case "require":
         return `if(!${this.context.expressions.condition(here.condition, here.origin)}){e++;${leave}}\n`;
+      case "end":
+        return this.context.hasDeeds ? "y|=2;\n" : "";
       case "begin":
         return this.shape.turnBit[instruction] < 0 ? "" : undefined;
       case "branch":
@@ -208,7 +227,8 @@ class ThreadCompiler {
       (node) => node.side === "before" && this.text.instructions[node.instruction].op === "ghost",
     );
     const registers = this.liveAt(instruction).map((register) => `,r${register}`);
-    const call = (state: Code): Code => `n=${this.nameOf(instruction)}(${state},out,n,p,q${registers.join("")});\n`;
+    const call = (state: Code): Code =>
+      `n=${this.nameOf(instruction)}(${state},out,n,p,q${this.context.hasDeeds ? ",y" : ""}${registers.join("")});\n`;
     if (!isChanged) return call("s,i");
     const from = scratchFrom + this.scratchWords;
     this.scratchWords += layout.words;
@@ -230,7 +250,17 @@ class ThreadCompiler {
       const fault = expressions.fault({ position, message }, `r${register}`);
       return `if(r${register}<${literal(min)}||r${register}>${literal(max)})${fault};\n`;
     });
-    return checks.join("") + this.writeThread(rest, live) + appendWords(layout.words) + "if(q!==null)C(q);\n";
+    const deed = this.context.hasDeeds ? this.noteDeed(instruction) : "";
+    const append = appendWords(layout.words);
+    return `${checks.join("")}${this.writeThread(rest, live)}${deed}${append}if(q!==null)C(q);\n`;
+  }
+
+  /** As livelock-states.ts has it: finished or ended is progress; a step inside of an operation is work. */
+  private noteDeed(instruction: number): Code {
+    const isEnd = this.text.instructions[instruction].op === "stop";
+    const work = this.isInside(instruction) ? "(y&1)*2" : "((y&5)===5?2:0)";
+    const deed = isEnd ? "1" : `((y&2)!==0?1:${work})`;
+    return `G[n/${this.context.layout.words}]=${this.thread * 4}+${deed};\n`;
   }
 
   /** Where the thread rests and its slots: one masked write a word; slots without a live register are 0. */
@@ -257,7 +287,9 @@ class ThreadCompiler {
   private compileDrain(): Code {
     const { expressions, layout } = this.context;
     expressions.startFunction();
-    const body = this.steps.drain() + appendWords(layout.words);
+    const process = this.thread + layout.threads.length;
+    const deed = this.context.hasDeeds ? `G[n/${layout.words}]=${process * 4};\n` : "";
+    const body = this.steps.drain() + deed + appendWords(layout.words);
     const words = declareWords("let w", body, (word) => `s[i+${word}]`);
     const isEmpty = `if(${readField(this.own.buffer.length)}===0)return n;\n`;
     return `function d${this.thread}(s,i,out,n){\n${expressions.declareTemporaries()}${words}${isEmpty}${body}return n;\n}\n`;
@@ -321,7 +353,7 @@ class RegionCode {
   private emit(first: number): Code {
     const { nodes } = this.region;
     let code: Code = "";
-    for (let id = first; ; ) {
+    for (let id = first; ;) {
       const { followers } = nodes[id];
       const straight = this.straight(nodes[id]);
       if (straight === undefined) return code + this.node(nodes[id], (follower) => this.goTo(followers[follower]));

@@ -317,9 +317,9 @@ function finishThread(
 ): MachineThread {
   const { registers } = draft;
   const given = registers.map((register) => register.given);
-  const ranges = findRegisterRanges(instructions, given, variables).assigned;
+  const ranges = findRegisterRanges(instructions, given, variables, "stays").assigned;
   const trusted = registers.map((register) => (register.isTrusted ? register.given : undefined));
-  const proven = findRegisterRanges(instructions, trusted, variables);
+  const proven = findRegisterRanges(instructions, trusted, variables, "wraps");
   const numbers = numbersOfUsed(instructions, registers.length);
   const rewriteAt =
     (at: number) =>

@@ -1,7 +1,7 @@
 /**
  * Folded expressions against the same expressions as they were written: equal values, equal faults.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { machineOf } from "../../test/checker/machine-text.ts";
 import { evaluate } from "./evaluate.ts";

@@ -12,6 +12,7 @@ export type {
   CheckOptions,
   CheckResult,
   LockOrderEdge,
+  LockOrderFound,
   MemoryOrder,
   PropertyOutcome,
   StepText,
@@ -30,8 +31,9 @@ export {
   check,
   checkMachine,
 } from "./explore.ts";
-export { type WholeLockOrder, seeLockOrder } from "./see-lock-order.ts";
+export { seeLockOrder } from "./see-lock-order.ts";
 export { type ScheduleOptions, checkRandomly } from "./check-randomly.ts";
+export { checkPropertyNames } from "./property-names.ts";
 export { parseSteps } from "./parse-steps.ts";
 export type { RandomProgress } from "./random-schedules.ts";
 export { type GraphEdge, type GraphNode, GraphTooLarge, type StateGraph, drawStateGraph } from "./state-graph.ts";

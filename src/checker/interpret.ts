@@ -16,14 +16,15 @@
  * (live-registers.ts) are 0 in a state.
  */
 import type { MemoryOrder } from "./check.ts";
-import { evaluate, variableAt } from "./evaluate.ts";
+import { enter, goLocally, type Underway } from "./go-locally.ts";
 import { liveRegisters } from "./live-registers.ts";
 import { operationAt, OUTSIDE } from "./operation-at.ts";
 import { isRest, isStep, type Instruction, type MachineThread, type StepMachine } from "./step-machine.ts";
 import { StepsError } from "./syntax.ts";
-import { isInRange, takeStep, type Access, type BufferedStore, type Failure, type Walk } from "./take-step.ts";
+import { takeStep, type Access, type BufferedStore, type Failure } from "./take-step.ts";
 
 export { evaluate } from "./evaluate.ts";
+export { MAX_LOCAL_INSTRUCTIONS } from "./go-locally.ts";
 export type { Access, BufferedStore, Failure } from "./take-step.ts";
 
 export interface CheckerState {
@@ -79,8 +80,6 @@ export interface Successors {
   readonly mayBlock: Uint8Array;
 }
 
-/** Local instructions that a thread may take between two places of rest; beyond, it is taken to go round for ever. */
-export const MAX_LOCAL_INSTRUCTIONS = 100_000;
 const DEFAULT_BUFFER_ENTRIES = 2;
 
 /** What is known of a thread before it runs. */
@@ -183,14 +182,6 @@ interface Found extends Successors {
   readonly blocked: Blocked[];
 }
 
-/** A thread on its way, with where it is and where it was. */
-interface Underway extends Walk {
-  readonly instructions: readonly Instruction[];
-  readonly trace: number[];
-  pc: number;
-  finishedOperation: boolean;
-}
-
 /**
  * Takes the thread through local instructions and every choice to its step, and on to where it rests. `passed`: the choices
  * and beginnings that it has come through on this way. False if the alternative does not exist: its `require` fails.
@@ -259,60 +250,6 @@ function block(walk: Underway, found: Found, { on, lock }: { readonly on: string
   const { thread, pc } = walk;
   found.blocked.push(lock === undefined ? { thread, on, at: pc } : { thread, on, at: pc, lock });
   found.mayBlock[thread] = 1;
-}
-
-/** Takes a local instruction. False: a `require` that fails. */
-function goLocally(walk: Underway, here: Instruction): boolean {
-  const { machine, variables, registers } = walk;
-  switch (here.op) {
-    case "set":
-      registers[here.register] = evaluate(machine, here.value, variables, registers, here.origin);
-      break;
-    case "ghost": {
-      const variable = variableAt(machine, here.at, variables, registers, here.origin);
-      const value = evaluate(machine, here.value, variables, registers, here.origin);
-      if (isInRange(walk, variable, value, here.origin)) variables[variable] = value;
-      break;
-    }
-    case "assert":
-      if (evaluate(machine, here.condition, variables, registers, here.origin) === 0) {
-        const message = `${machine.threads[walk.thread].name} finds it false: ${here.origin.source}`;
-        const found = { at: walk.pc, variables: variables.slice(), registers: registers.slice() };
-        walk.failures.push({ property: machine.properties[here.assertion].name, message, found });
-      }
-      break;
-    case "branch":
-      enter(
-        walk,
-        evaluate(machine, here.condition, variables, registers, here.origin) === 0 ? here.otherwise : here.then,
-      );
-      return true;
-    case "jump":
-      enter(walk, here.to);
-      return true;
-    case "require":
-      if (evaluate(machine, here.condition, variables, registers, here.origin) === 0) return false;
-      break;
-    case "end":
-      walk.finishedOperation = true;
-      break;
-    default:
-      throw new Error(`${here.op} is not local`);
-  }
-  enter(walk, walk.pc + 1);
-  return true;
-}
-
-function enter(walk: Underway, pc: number): void {
-  walk.trace.push(walk.pc);
-  walk.pc = pc;
-  if (walk.trace.length > MAX_LOCAL_INSTRUCTIONS) {
-    const { name } = walk.machine.threads[walk.thread];
-    throw new StepsError(
-      `${name} goes through ${MAX_LOCAL_INSTRUCTIONS} instructions without a rest`,
-      walk.instructions[pc].origin,
-    );
-  }
 }
 
 /** The thread rests: its dead registers are 0, its live ones in their ranges. */

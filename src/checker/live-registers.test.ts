@@ -73,11 +73,14 @@ assert small: q < 2
 let n = 0
 while n < 2 {
 store w[p] = 1
+add a, 0
 n = n + 1
 }
 }`);
   expect(places).toContain("fence: p q");
   expect(places).toContain("store w[p] = 1: n p");
+  // The next round reads it.
+  expect(places).toContain("add a, 0: n p");
 });
 
 /** Whether some way from the instruction reads the register before it writes it: followed one by one. */

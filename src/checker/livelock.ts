@@ -73,20 +73,20 @@ function findComponents(graph: LivelockGraph): Int32Array {
   /** Entered states whose component is not known. */
   const open: number[] = [];
   /** The way down, and for each state on it those of its followers that are still to be entered. */
-  const way: { readonly state: number; readonly followers: number[] }[] = [];
+  const way: { readonly state: number; readonly left: number[] }[] = [];
   let clock = 0;
   let components = 0;
   const enter = (state: number): void => {
     entered[state] = lowest[state] = ++clock;
     open.push(state);
-    way.push({ state, followers: followersOf(graph, state) });
+    way.push({ state, left: followersOf(graph, state) });
   };
   for (let root = 0; root < stateCount; root++) {
     if (entered[root] !== 0) continue;
     enter(root);
     for (let last = way.at(-1); last !== undefined; last = way.at(-1)) {
-      const { state, followers } = last;
-      const follower = followers.pop();
+      const { state, left } = last;
+      const follower = left.pop();
       if (follower === undefined) {
         way.pop();
         const above = way.at(-1);

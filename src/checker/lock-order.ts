@@ -3,8 +3,8 @@
  *
  * An edge A -> B: some thread held A while it asked for B, whether it got B or had to wait (docs/step-language.md: `lock`,
  * `lock_shared`; a trylock does not wait, so it asks for nothing, but what it got is held). An edge A -> A: a thread asked for
- * what it held. What kernel-facts 6.5 and 6 give as rules is here what was seen. A cycle is a warning and not yet a deadlock: it may
- * need threads that a third lock keeps apart. Whether there is a deadlock is what the built-in property says.
+ * what it held. What kernel-facts 6.5 gives as a rule is here what was seen. A cycle is a warning and not yet a deadlock:
+ * it may need threads that a third lock keeps apart. Whether there is a deadlock is what the built-in property says.
  *
  * Invariant: an edge is noted once, with the first thread and line that made it; over the same states in the same order the
  * graph is the same.

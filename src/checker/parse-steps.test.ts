@@ -438,7 +438,7 @@ describe("faults say where, what and what would do", () => {
     const deep = (open: string, inside: string, close: string, levels: number): string =>
       open.repeat(levels) + inside + close.repeat(levels);
     expect(expression(deep("(", "1", ")", 200))).toEqual(number(1));
-    for (const levels of [201, 70_000]) {
+    for (const levels of [201, 20_000]) {
       expect(faultOf(`define f() = ${deep("(", "1", ")", levels)}`)).toContain("more than 200 levels");
       expect(faultOf(`define f() = ${deep("!", "x", "", levels)}`)).toContain("more than 200");
       expect(faultOf(`define f() = ${deep("- ", "x", "", levels)}`)).toContain("more than 200");

@@ -3,9 +3,10 @@
  *
  * At every instruction each register has an interval. An assignment gives the interval of what is assigned; a branch narrows
  * both sides by its condition; where ways meet, intervals are joined, to the fixed point. A bound that still moves after
- * JOINS_MAX joins would perhaps move for ever (a loop that counts) and is widened to the end of int32. A register's range is
- * the join of what is assigned to it; widened bounds become -128 and 127, which the explorers check, and a text that needs
- * more says so (`let r: 0..1000 = ...`). Invariant: without given ranges an interval holds every value in every run.
+ * ROUNDS_MAX rounds of a loop would perhaps move for ever and is widened to the end of int32. A register's range is the join
+ * of what is assigned to it; widened bounds become -128 and 127, which the explorers check, and a text that needs more says
+ * so (`let r: 0..1000 = ...`). Invariant: without given ranges, and with sums that wrap, an interval holds every value in
+ * every run.
  */
 import { followersOf, registerWrittenBy } from "./instruction-flow.ts";
 import type { Instruction, MachineExpression, Variable } from "./step-machine.ts";
@@ -14,13 +15,14 @@ import {
   INT32_MAX,
   INT32_MIN,
   type Interval,
+  type Overflow,
   TRUTH,
   intervalOf,
   joinIntervals,
 } from "./value-intervals.ts";
 
-/** Joins at one instruction before bounds that still move are widened. */
-const JOINS_MAX = 12;
+/** Rounds of a loop after which bounds that still move are widened. */
+const ROUNDS_MAX = 12;
 /** The bounds of a register whose own are not known. */
 const UNKNOWN_BOUNDS: Interval = { min: -128, max: 127 };
 
@@ -59,24 +61,31 @@ const MIRRORED: Readonly<Record<Comparison, Comparison>> = {
   ">=": "<=",
 };
 
-/** Analyses a thread. Registers with a `given` range have that; the others what is assigned to them. */
+/**
+ * Analyses a thread. Registers with a `given` range have that; the others what is assigned to them. Ranges that the explorers
+ * check may take it that sums stay within int32 (`overflow`); what is to be proven may not.
+ */
 export function findRegisterRanges(
   instructions: readonly Instruction[],
   given: readonly (Interval | undefined)[],
   variables: readonly Variable[],
+  overflow: Overflow,
 ): RegisterRanges {
+  const known = { given, variables, overflow };
   const states: (Intervals | undefined)[] = instructions.map(() => undefined);
-  const joins = new Uint32Array(instructions.length);
+  const rounds = new Uint32Array(instructions.length);
   const waiting = new Set<number>([0]);
   states[0] = unassigned(given.length);
   for (let at = leastOf(waiting); at >= 0; at = leastOf(waiting)) {
     waiting.delete(at);
     const state = states[at];
     if (state === undefined) continue;
-    for (const [next, after] of statesBehind(instructions[at], at, { state, given, variables })) {
+    for (const [next, after] of statesBehind(instructions[at], at, { ...known, state })) {
       const before = states[next];
+      // Every loop goes back somewhere, and there alone it is widened: what its condition bounds behind that stays bounded.
+      const isBack = next <= at;
       if (before === undefined) states[next] = after;
-      else if (!joinInto(before, after, joins[next]++ >= JOINS_MAX)) continue;
+      else if (!joinInto(before, after, isBack && rounds[next]++ >= ROUNDS_MAX)) continue;
       waiting.add(next);
     }
   }
@@ -85,9 +94,9 @@ export function findRegisterRanges(
     const register = registerWrittenBy(instruction);
     const state = states[at];
     if (register < 0 || state === undefined) continue;
-    const written = given[register] ?? writtenInterval(instruction, state, variables);
-    const known = assigned[register];
-    assigned[register] = known === undefined ? written : joinIntervals(known, written);
+    const written = given[register] ?? writtenInterval(instruction, { ...known, state });
+    const before = assigned[register];
+    assigned[register] = before === undefined ? written : joinIntervals(before, written);
   }
   return { assigned, before: (at, register) => narrower(states[at], assigned, register) };
 }
@@ -147,26 +156,27 @@ interface Known {
   readonly state: Intervals;
   readonly given: readonly (Interval | undefined)[];
   readonly variables: readonly Variable[];
+  readonly overflow: Overflow;
 }
 
 /** The instructions behind one, each with what is known there. */
 function statesBehind(instruction: Instruction, at: number, known: Known): readonly (readonly [number, Intervals])[] {
-  const { state, given, variables } = known;
+  const { state, given } = known;
   if (instruction.op === "branch") {
     const sides = [
-      [instruction.then, narrowed(state, instruction.condition, true, variables)],
-      [instruction.otherwise, narrowed(state, instruction.condition, false, variables)],
+      [instruction.then, narrowed(known, instruction.condition, true)],
+      [instruction.otherwise, narrowed(known, instruction.condition, false)],
     ] as const;
     return sides.flatMap(([next, after]) => (after === undefined ? [] : [[next, after] as const]));
   }
   if (instruction.op === "require") {
-    const after = narrowed(state, instruction.condition, true, variables);
+    const after = narrowed(known, instruction.condition, true);
     return after === undefined ? [] : [[at + 1, after]];
   }
   const register = registerWrittenBy(instruction);
   const after = copyOf(state);
   if (register >= 0) {
-    const { min, max } = given[register] ?? writtenInterval(instruction, state, variables);
+    const { min, max } = given[register] ?? writtenInterval(instruction, known);
     after.mins[register] = min;
     after.maxs[register] = max;
   }
@@ -179,67 +189,54 @@ function copyOf({ mins, maxs }: Intervals): Intervals {
 }
 
 /** The interval that an instruction gives to its register. */
-function writtenInterval(instruction: Instruction, state: Intervals, variables: readonly Variable[]): Interval {
+function writtenInterval(instruction: Instruction, known: Known): Interval {
   switch (instruction.op) {
     case "load":
     case "add":
     case "swap":
-      return variables[instruction.at.base];
+      return known.variables[instruction.at.base];
     case "cas":
     case "trylock":
       return TRUTH;
     case "set":
-      return intervalIn(state, instruction.value, variables);
+      return intervalIn(known, instruction.value);
     default:
       return EVERYTHING;
   }
 }
 
-function intervalIn(
-  { mins, maxs }: Intervals,
-  expression: MachineExpression,
-  variables: readonly Variable[],
-): Interval {
-  return intervalOf(expression, (register) => ({ min: mins[register], max: maxs[register] }), variables);
+function intervalIn({ state, variables, overflow }: Known, expression: MachineExpression): Interval {
+  const { mins, maxs } = state;
+  return intervalOf(expression, (register) => ({ min: mins[register], max: maxs[register] }), variables, overflow);
 }
 
 /** What is known when the condition has turned out to be `outcome`; undefined if it cannot. */
-function narrowed(
-  state: Intervals,
-  condition: MachineExpression,
-  outcome: boolean,
-  variables: readonly Variable[],
-): Intervals | undefined {
+function narrowed(known: Known, condition: MachineExpression, outcome: boolean): Intervals | undefined {
   switch (condition.kind) {
     case "not":
-      return narrowed(state, condition.operand, !outcome, variables);
+      return narrowed(known, condition.operand, !outcome);
     case "register":
-      return narrowedBy(copyOf(state), condition, outcome ? "!=" : "==", { min: 0, max: 0 });
+      return narrowedBy(copyOf(known.state), condition, outcome ? "!=" : "==", { min: 0, max: 0 });
     case "binary":
-      return narrowedByOperator(state, condition, outcome, variables);
+      return narrowedByOperator(known, condition, outcome);
     default:
-      return copyOf(state);
+      return copyOf(known.state);
   }
 }
 
-function narrowedByOperator(
-  state: Intervals,
-  condition: Binary,
-  outcome: boolean,
-  variables: readonly Variable[],
-): Intervals | undefined {
+function narrowedByOperator(known: Known, condition: Binary, outcome: boolean): Intervals | undefined {
   const { operator, left, right } = condition;
   if (operator === "&&" || operator === "||") {
     // Of a true `&&` and of a false `||` both sides are known, of the others only that one of them is.
-    if ((operator === "&&") !== outcome) return copyOf(state);
-    const first = narrowed(state, left, outcome, variables);
-    return first === undefined ? undefined : narrowed(first, right, outcome, variables);
+    if ((operator === "&&") !== outcome) return copyOf(known.state);
+    const state = narrowed(known, left, outcome);
+    return state === undefined ? undefined : narrowed({ ...known, state }, right, outcome);
   }
-  if (!(operator in NEGATED)) return copyOf(state);
+  if (!(operator in NEGATED)) return copyOf(known.state);
   const comparison = outcome ? (operator as Comparison) : NEGATED[operator as Comparison];
-  const after = narrowedBy(copyOf(state), left, comparison, intervalIn(state, right, variables));
+  const after = narrowedBy(copyOf(known.state), left, comparison, intervalIn(known, right));
   if (after === undefined) return undefined;
-  return narrowedBy(after, right, MIRRORED[comparison], intervalIn(state, left, variables));
+  return narrowedBy(after, right, MIRRORED[comparison], intervalIn(known, left));
 }
 
 /** Narrows in place a register that compares so with something in `other`; undefined if nothing is left. */

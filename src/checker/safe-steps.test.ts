@@ -271,10 +271,64 @@ test("under TSO an assertion does not see what the thread's own buffer holds, so
   const text = "word a: 0..1\nthread one {\nstore a = 1\nassert there: a == 1\n}";
   expect(safeLines(text, TSO)).toEqual([]);
   expect(safeLines(text)).toEqual(["one: store a = 1"]);
+  const unlocked = "lock l\nthread one {\nlock l\nunlock l\nassert free: l == 0\n}";
+  expect(safeLines(unlocked, TSO)).toEqual([]);
+  expect(safeLines(unlocked)).toEqual(["one: unlock l"]);
 });
 
 test("under TSO a store outside of operations to what a quiet state is asked for is not safe: it fills the buffer", () => {
   const text = (property: string): string => `word a: 0..1\nthread one { store a = 1 }\n${property}`;
   expect(safeLines(text("quiet zero: a == 0"), TSO)).toEqual([]);
   expect(safeLines(text("always any: a >= 0"), TSO)).toHaveLength(1);
+});
+
+test("a lock of which it is not known which one it is protects nothing, and is not released unseen", () => {
+  const text = (index: string): string => `
+index half 2
+word which: 0..99
+word n: 0..4
+lock own[half]
+thread worker * 2 {
+let x = load which
+lock own[${index}]
+store n = 1
+unlock own[${index}]
+}`;
+  expect(safeLines(text("x % 2"))).toEqual(["worker[0]: let x = load which", "worker[1]: let x = load which"]);
+  expect(safeLines(text("1"))).toContain("worker[0]: store n = 1");
+});
+
+test("an index that is not known may be any", () => {
+  const text = (step: string): string => `
+index half 2
+word which: 0..99
+word other: 0..99
+word w[half]: bool
+thread one {
+fence
+store w[1] = 1
+}
+thread two {
+let x = load which
+${step}
+}`;
+  expect(safeLines(text("store w[0] = 1"))).toContain("one: store w[1] = 1");
+  expect(safeLines(text("let r = load w[x % 2]"))).not.toContain("one: store w[1] = 1");
+  expect(safeLines(text("assert odd: w[(which + other) % 2] < 2"))).not.toContain("one: store w[1] = 1");
+});
+
+test("an index that a word of few values gives is told apart by its values", () => {
+  const text = (range: string): string => `
+index third 3
+word which: ${range}
+word w[third]: bool
+thread one { store w[2] = 1 }
+thread two {
+let x = load which
+store w[x] = 1
+assert clear: !w[which]
+}`;
+  const store = "one: thread one { store w[2] = 1 }";
+  expect(safeLines(text("0..1"))).toContain(store);
+  expect(safeLines(text("0..2"))).not.toContain(store);
 });

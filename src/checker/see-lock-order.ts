@@ -4,19 +4,14 @@
  * Reductions run through critical sections and would hide what is held in them, so this search has none; where a system
  * is too large for it, the graph is that of the states up to the limit, and says so.
  */
+import type { LockOrderFound } from "./check.ts";
 import type { SuccessorOptions } from "./interpret.ts";
-import { LockOrder, type LockOrderSeen } from "./lock-order.ts";
+import { LockOrder } from "./lock-order.ts";
 import { exploreReference } from "./reference-explore.ts";
 import type { StepMachine } from "./step-machine.ts";
 
-export interface WholeLockOrder extends LockOrderSeen {
-  readonly states: number;
-  /** Every state was looked at. */
-  readonly isComplete: boolean;
-}
-
 /** Looks at every state, or at `stateLimit` of them. O(transitions), a few microseconds each. */
-export function seeLockOrder(machine: StepMachine, options: SuccessorOptions, stateLimit: number): WholeLockOrder {
+export function seeLockOrder(machine: StepMachine, options: SuccessorOptions, stateLimit: number): LockOrderFound {
   const order = new LockOrder(machine);
   const { coverage, states } = exploreReference(machine, {
     ...options,

@@ -8,13 +8,21 @@ import type { Story } from "./check.ts";
 import {
   type CheckerState,
   type SuccessorOptions,
+  type Successors,
   type Transition,
   initialState,
+  isDeadlock,
   keyOfState,
   successors,
 } from "./interpret.ts";
 import { replayStory } from "./replay-story.ts";
 import type { StepMachine } from "./step-machine.ts";
+import {
+  type WatchedProperty,
+  isBrokenByTransition,
+  isDecidedByState,
+  watchedProperties,
+} from "./watched-properties.ts";
 
 export interface GraphNode {
   /** 0 is the first state. */
@@ -23,6 +31,7 @@ export interface GraphNode {
   readonly values: readonly { readonly name: string; readonly value: number }[];
   /** Where each thread rests: its line of the text, or "" at its end. */
   readonly threads: readonly string[];
+  /** broken: a property is, here or by a transition from here. beside: its own successors are not drawn. */
   readonly kind: "first" | "inner" | "end" | "deadlock" | "broken" | "beside";
 }
 
@@ -51,6 +60,11 @@ export class GraphTooLarge extends Error {
   }
 }
 
+export interface GraphOptions extends SuccessorOptions {
+  /** Names of the properties whose breaking is marked; all if absent. */
+  readonly properties?: readonly string[];
+}
+
 /**
  * Draws all states if there are at most `limit`, else those that `story` passes and those beside them.
  *
@@ -58,7 +72,7 @@ export class GraphTooLarge extends Error {
  */
 export function drawStateGraph(
   machine: StepMachine,
-  options: SuccessorOptions,
+  options: GraphOptions,
   { limit, story }: { readonly limit: number; readonly story?: Story },
 ): StateGraph {
   const whole = new Drawing(machine, options);
@@ -72,15 +86,17 @@ export function drawStateGraph(
 class Drawing {
   private readonly machine: StepMachine;
   private readonly options: SuccessorOptions;
+  private readonly watched: readonly WatchedProperty[];
   private readonly first: CheckerState;
   private readonly ids = new Map<string, number>();
   private readonly states: CheckerState[] = [];
   private readonly kinds: GraphNode["kind"][] = [];
   private readonly edges = new Map<string, GraphEdge>();
 
-  constructor(machine: StepMachine, options: SuccessorOptions) {
+  constructor(machine: StepMachine, options: GraphOptions) {
     this.machine = machine;
     this.options = options;
+    this.watched = watchedProperties(machine, options.properties).filter(({ when }) => when !== "sometimes");
     this.first = initialState(machine);
     this.idOf(this.first, "first");
   }
@@ -104,12 +120,21 @@ class Drawing {
   private expand(id: number, kind: GraphNode["kind"]): void {
     const state = this.states[id];
     if (state === undefined) return;
-    const { transitions, blocked } = successors(this.machine, state, this.options);
-    for (const transition of transitions) {
+    const next = successors(this.machine, state, this.options);
+    for (const transition of next.transitions) {
       if (!transition.leadsNowhere) this.connect(id, transition, this.idOf(transition.state, kind));
     }
-    if (transitions.length === 0) this.kinds[id] = blocked.length > 0 ? "deadlock" : "end";
-    if (transitions.some(({ failures }) => failures.length > 0)) this.kinds[id] = "broken";
+    if (isDeadlock(this.machine, state, next)) this.kinds[id] = "deadlock";
+    else if (this.isBroken(state, next)) this.kinds[id] = "broken";
+    else if (next.transitions.length === 0) this.kinds[id] = "end";
+  }
+
+  private isBroken(state: CheckerState, next: Successors): boolean {
+    return this.watched.some(
+      (property) =>
+        isDecidedByState(this.machine, property, state, next) ||
+        next.transitions.some((transition) => isBrokenByTransition(property, transition)),
+    );
   }
 
   private connect(from: number, { thread, kind, visible }: Transition, to: number): void {

@@ -161,7 +161,7 @@ class Packing {
 
 function placeVariables({ variables }: StepMachine, packing: Packing): LateField[] {
   const fields: LateField[] = [];
-  for (let from = 0; from < variables.length; ) {
+  for (let from = 0; from < variables.length;) {
     const { array, min, max } = variables[from];
     let to = from + 1;
     while (
@@ -308,12 +308,7 @@ export function packState(layout: StateLayout, state: CheckerState, words: Int32
 }
 
 /** The state whose words stand in `words` from index `from` on. */
-export function unpackState(
-  machine: StepMachine,
-  layout: StateLayout,
-  words: Int32Array,
-  from: number,
-): CheckerState {
+export function unpackState(machine: StepMachine, layout: StateLayout, words: Int32Array, from: number): CheckerState {
   const rests = layout.threads.map(({ pc }) => readField(words, from, pc));
   return {
     variables: Int32Array.from(layout.variables, (field) => readField(words, from, field)),
@@ -327,12 +322,10 @@ export function unpackState(
     }),
     buffers: layout.threads.map(({ buffer }) => {
       const length = readField(words, from, buffer.length);
-      return buffer.entries.slice(0, length).map(
-        ({ variable, value }): BufferedStore => ({
-          variable: buffer.variables[readField(words, from, variable)],
-          value: readField(words, from, value),
-        }),
-      );
+      return buffer.entries.slice(0, length).map(({ variable, value }): BufferedStore => ({
+        variable: buffer.variables[readField(words, from, variable)],
+        value: readField(words, from, value),
+      }));
     }),
   };
 }

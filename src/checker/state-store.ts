@@ -23,6 +23,8 @@ export interface StoreOptions {
   readonly words: number;
   /** Whether the highest bit of the last word is never set. */
   readonly hasSpareBit: boolean;
+  /** Whether states are to be found again by their words (`numberOf`). */
+  readonly isNumbered?: boolean;
   readonly memoryLimitBytes: number;
   readonly stateLimit: number;
 }
@@ -48,9 +50,9 @@ export class StateStore {
   /** Kept so that no engine leaves out the reads that it comes from. */
   private touched = 0;
 
-  constructor({ words, hasSpareBit, memoryLimitBytes, stateLimit }: StoreOptions) {
+  constructor({ words, hasSpareBit, isNumbered = false, memoryLimitBytes, stateLimit }: StoreOptions) {
     this.words = words;
-    this.isNarrow = words <= 2 && hasSpareBit;
+    this.isNarrow = words <= 2 && hasSpareBit && !isNumbered;
     this.slotWords = words === 1 && this.isNarrow ? 1 : 2;
     this.chunkBits = Math.max(4, CHUNK_WORD_BITS - (32 - Math.clz32(words)));
     this.chunkStates = 1 << this.chunkBits;
@@ -63,7 +65,9 @@ export class StateStore {
 
   /** Bytes kept for the states: words, parents and table. */
   get bytes(): number {
-    return (this.table.length + this.chunks.length * this.chunkStates * (this.words + 1)) * Int32Array.BYTES_PER_ELEMENT;
+    return (
+      (this.table.length + this.chunks.length * this.chunkStates * (this.words + 1)) * Int32Array.BYTES_PER_ELEMENT
+    );
   }
 
   /** Takes bytes that the search needs beside the states from the limit. */
@@ -86,6 +90,25 @@ export class StateStore {
     return (number | this.chunkMask) + 1;
   }
 
+  /** The words of a state: a view, valid for as long as the store. */
+  wordsOf(number: number): Int32Array {
+    const from = this.indexOf(number);
+    return this.chunkOf(number).subarray(from, from + this.words);
+  }
+
+  /** The number of the state whose words stand in `out` at `from`, or -1. Only of a store made with `isNumbered`. */
+  numberOf(out: Int32Array, from: number): number {
+    if (this.isNarrow) throw new Error("this store does not number its states");
+    const hash = hashOf(out, from, this.words);
+    const fingerprint = fingerprintOf(hash);
+    const mask = this.slots - 1;
+    for (let slot = hash & mask; this.table[slot * 2 + 1] !== 0; slot = (slot + 1) & mask) {
+      const number = this.table[slot * 2 + 1] - 1;
+      if (this.table[slot * 2] === fingerprint && this.isState(number, out, from)) return number;
+    }
+    return -1;
+  }
+
   parentOf(number: number): number {
     return this.parents[number >>> this.chunkBits][number & this.chunkMask];
   }
@@ -99,7 +122,7 @@ export class StateStore {
     const states = end / words;
     hashAll(out, words, states, hashes);
     this.touched ^= touchAll(this.table, this.slots - 1, this.slotWords, hashes, states);
-    for (let from = 0; from < states; ) {
+    for (let from = 0; from < states;) {
       if (this.count >= this.room && !this.makeRoom()) return;
       from = this.isNarrow
         ? words === 1
@@ -110,13 +133,7 @@ export class StateStore {
   }
 
   /** As `addAll`, from state `from` on until the room ends; the state to go on with. */
-  private addOneWord(
-    out: Int32Array,
-    from: number,
-    states: number,
-    parents: Int32Array,
-    hashes: Int32Array,
-  ): number {
+  private addOneWord(out: Int32Array, from: number, states: number, parents: Int32Array, hashes: Int32Array): number {
     const { table, room } = this;
     const mask = this.slots - 1;
     for (let k = from; k < states; k++) {
@@ -131,13 +148,7 @@ export class StateStore {
     return states;
   }
 
-  private addTwoWords(
-    out: Int32Array,
-    from: number,
-    states: number,
-    parents: Int32Array,
-    hashes: Int32Array,
-  ): number {
+  private addTwoWords(out: Int32Array, from: number, states: number, parents: Int32Array, hashes: Int32Array): number {
     const { table, room } = this;
     const mask = this.slots * 2 - 1;
     const slotMask = this.slots - 1;
@@ -162,7 +173,10 @@ export class StateStore {
     for (let k = from; k < states; k++) {
       const fingerprint = fingerprintOf(hashes[k]);
       let slot = (hashes[k] & slotMask) << 1;
-      while (table[slot + 1] !== 0 && !(table[slot] === fingerprint && this.isState(table[slot + 1] - 1, out, k))) {
+      while (
+        table[slot + 1] !== 0 &&
+        !(table[slot] === fingerprint && this.isState(table[slot + 1] - 1, out, k * this.words))
+      ) {
         slot = (slot + 2) & mask;
       }
       if (table[slot + 1] !== 0) continue;
@@ -174,11 +188,10 @@ export class StateStore {
     return states;
   }
 
-  private isState(number: number, out: Int32Array, k: number): boolean {
+  private isState(number: number, out: Int32Array, from: number): boolean {
     const { words } = this;
     const chunk = this.chunks[number >>> this.chunkBits];
     const at = (number & this.chunkMask) * words;
-    const from = k * words;
     for (let word = 0; word < words; word++) if (chunk[at + word] !== out[from + word]) return false;
     return true;
   }
@@ -253,16 +266,16 @@ export class StateStore {
   }
 }
 
-/** Of each state in `out` a hash whose low bits are as good as its high ones (multiply, fold, multiply). */
+/** A hash whose low bits are as good as its high ones: multiply, fold, multiply. */
+function hashOf(out: Int32Array, from: number, words: number): number {
+  let hash = 0;
+  for (let word = 0; word < words; word++) hash = Math.imul(hash ^ (hash >>> 15) ^ out[from + word], 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3ca5);
+  return hash ^ (hash >>> 13);
+}
+
 function hashAll(out: Int32Array, words: number, states: number, hashes: Int32Array): void {
-  for (let k = 0, at = 0; k < states; k++) {
-    let hash = 0;
-    for (let word = 0; word < words; word++, at++) {
-      hash = Math.imul(hash ^ (hash >>> 15) ^ out[at], 0x9e3779b1);
-    }
-    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3ca5);
-    hashes[k] = hash ^ (hash >>> 13);
-  }
+  for (let k = 0; k < states; k++) hashes[k] = hashOf(out, k * words, words);
 }
 
 /** Other bits than those that choose the slot of a table of up to 2^16, mixed. */

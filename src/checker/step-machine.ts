@@ -22,7 +22,22 @@ export type MachineExpression =
   | { readonly kind: "table"; readonly values: readonly number[]; readonly index: MachineExpression }
   | {
       readonly kind: "binary";
-      readonly operator: "||" | "&&" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "+" | "-" | "*" | "/" | "%" | "min" | "max";
+      readonly operator:
+        | "||"
+        | "&&"
+        | "=="
+        | "!="
+        | "<"
+        | "<="
+        | ">"
+        | ">="
+        | "+"
+        | "-"
+        | "*"
+        | "/"
+        | "%"
+        | "min"
+        | "max";
       readonly left: MachineExpression;
       readonly right: MachineExpression;
     }
@@ -45,7 +60,10 @@ export interface VariablePlace {
 }
 
 /** What a value is, where it is of a set: symmetry renames it. `thread`: a lock's. */
-export type ValueKind = { readonly kind: "number" } | { readonly kind: "element"; readonly set: number } | { readonly kind: "lock" };
+export type ValueKind =
+  | { readonly kind: "number" }
+  | { readonly kind: "element"; readonly set: number }
+  | { readonly kind: "lock" };
 
 export interface Variable {
   /** As the text writes it: "pte[1][0]". */
@@ -83,38 +101,49 @@ export interface Origin extends Position {
 }
 
 /** Without `to`, `then` or `targets` the next instruction follows. */
-export type Instruction = { readonly origin: Origin } & (
+export type Instruction = { readonly origin: Origin } &
   // Steps: one shared access each.
-  | { readonly op: "load"; readonly register: number; readonly at: VariablePlace }
-  | { readonly op: "store"; readonly at: VariablePlace; readonly value: MachineExpression }
-  /** `register` -1: nobody wants the new value (add) or the old one (swap). */
-  | { readonly op: "add" | "swap"; readonly register: number; readonly at: VariablePlace; readonly value: MachineExpression }
-  | {
-      readonly op: "cas";
-      readonly register: number;
-      readonly at: VariablePlace;
-      readonly expected: MachineExpression;
-      readonly value: MachineExpression;
-    }
-  | { readonly op: "lock" | "unlock"; readonly isShared: boolean; readonly at: VariablePlace }
-  | { readonly op: "trylock"; readonly isShared: boolean; readonly register: number; readonly at: VariablePlace }
-  | { readonly op: "fence" }
-  | { readonly op: "await"; readonly condition: MachineExpression }
-  // Local.
-  | { readonly op: "set"; readonly register: number; readonly value: MachineExpression }
-  | { readonly op: "ghost"; readonly at: VariablePlace; readonly value: MachineExpression }
-  /** Property `assertion` (index into StepMachine.properties) fails if the condition is 0. */
-  | { readonly op: "assert"; readonly assertion: number; readonly condition: MachineExpression }
-  | { readonly op: "branch"; readonly condition: MachineExpression; readonly then: number; readonly otherwise: number }
-  | { readonly op: "jump"; readonly to: number }
-  /** Rest; any of the targets. A `pick` is one too: its targets set the register and check its `where` (`require`). */
-  | { readonly op: "choose"; readonly targets: readonly number[] }
-  /** The alternative that leads here does not exist unless the condition (registers only) holds. Directly behind choose. */
-  | { readonly op: "require"; readonly condition: MachineExpression }
-  /** Rest; an operation begins (`operation`: index into StepMachine.operations) with the next instruction. */
-  | { readonly op: "begin" | "end"; readonly operation: number }
-  | { readonly op: "stop" }
-);
+  (
+    | { readonly op: "load"; readonly register: number; readonly at: VariablePlace }
+    | { readonly op: "store"; readonly at: VariablePlace; readonly value: MachineExpression }
+    /** `register` -1: nobody wants the new value (add) or the old one (swap). */
+    | {
+        readonly op: "add" | "swap";
+        readonly register: number;
+        readonly at: VariablePlace;
+        readonly value: MachineExpression;
+      }
+    | {
+        readonly op: "cas";
+        readonly register: number;
+        readonly at: VariablePlace;
+        readonly expected: MachineExpression;
+        readonly value: MachineExpression;
+      }
+    | { readonly op: "lock" | "unlock"; readonly isShared: boolean; readonly at: VariablePlace }
+    | { readonly op: "trylock"; readonly isShared: boolean; readonly register: number; readonly at: VariablePlace }
+    | { readonly op: "fence" }
+    | { readonly op: "await"; readonly condition: MachineExpression }
+    // Local.
+    | { readonly op: "set"; readonly register: number; readonly value: MachineExpression }
+    | { readonly op: "ghost"; readonly at: VariablePlace; readonly value: MachineExpression }
+    /** Property `assertion` (index into StepMachine.properties) fails if the condition is 0. */
+    | { readonly op: "assert"; readonly assertion: number; readonly condition: MachineExpression }
+    | {
+        readonly op: "branch";
+        readonly condition: MachineExpression;
+        readonly then: number;
+        readonly otherwise: number;
+      }
+    | { readonly op: "jump"; readonly to: number }
+    /** Rest; any of the targets. A `pick` is one too: its targets set the register and check its `where` (`require`). */
+    | { readonly op: "choose"; readonly targets: readonly number[] }
+    /** The alternative that leads here does not exist unless the condition (registers only) holds. Directly behind choose. */
+    | { readonly op: "require"; readonly condition: MachineExpression }
+    /** Rest; an operation begins (`operation`: index into StepMachine.operations) with the next instruction. */
+    | { readonly op: "begin" | "end"; readonly operation: number }
+    | { readonly op: "stop" }
+  );
 
 export interface MachineThread {
   /** "mapper[1]"; a thread alone in its declaration has its bare name. */
@@ -149,12 +178,15 @@ export interface StepMachine {
   readonly constants: Readonly<Record<string, number>>;
 }
 
+const LOCAL: ReadonlySet<Instruction["op"]> = new Set(["set", "ghost", "assert", "branch", "jump", "require", "end"]);
+const REST_ONLY: ReadonlySet<Instruction["op"]> = new Set(["choose", "begin", "stop"]);
+
 /** Whether a thread can rest at this instruction: a step, a choice, the beginning of an operation, the end. */
 export function isRest(instruction: Instruction): boolean {
-  return !["set", "ghost", "assert", "branch", "jump", "require", "end"].includes(instruction.op);
+  return !LOCAL.has(instruction.op);
 }
 
 /** Whether it is a step: an access to shared memory, taken by itself. */
 export function isStep(instruction: Instruction): boolean {
-  return isRest(instruction) && !["choose", "begin", "stop"].includes(instruction.op);
+  return isRest(instruction) && !REST_ONLY.has(instruction.op);
 }

@@ -52,6 +52,9 @@ const KERNEL_OPERATIONS: Readonly<Record<string, string>> = {
 /** The story of a check of `machine` as a scenario. Never throws: what cannot be driven is refused with the reason. */
 export function scenarioOfStory(story: Story, machine: StepMachine): StoryScenario {
   try {
+    if (story.property === "deadlock" || story.property === "livelock") {
+      throw new NoScenario("a call that never returns is no command: the dump behind it would not be reached");
+    }
     const operations = serialOperations(story);
     return { outcome: "scenario", text: new Writer(machine).write(story, operations) };
   } catch (error) {
@@ -62,26 +65,22 @@ export function scenarioOfStory(story: Story, machine: StepMachine): StoryScenar
 
 /** The operations in order. Refuses if one begins before another has ended. */
 function serialOperations(story: Story): StoryOperation[] {
-  const operations: { thread: number; name: string; steps: StoryStep[] }[] = [];
-  const open = new Map<number, { thread: number; name: string; steps: StoryStep[] }>();
+  const operations: StoryOperation[] = [];
+  let open: (StoryOperation & { readonly steps: StoryStep[] }) | undefined;
   for (const step of story.steps) {
-    if (step.operation === "") {
-      open.delete(step.thread);
-      continue;
-    }
-    let operation = open.get(step.thread);
-    if (operation?.name !== step.operation) {
-      operation = { thread: step.thread, name: step.operation, steps: [] };
-      operations.push(operation);
-      open.set(step.thread, operation);
-    }
-    if (operation !== operations.at(-1)) {
-      const other = operations.at(-1)?.name ?? "";
+    const { thread, operation: name } = step;
+    if (name === "") continue;
+    if (open !== undefined && open.thread !== thread) {
       throw new NoScenario(
-        `two operations overlap (${operation.name} by ${story.threads[step.thread]} and ${other}): user space cannot hold a thread between two accesses`,
+        `two operations overlap (${open.name} by ${story.threads[open.thread]}, ${name} by ${story.threads[thread]}): user space cannot hold a thread between two accesses`,
       );
     }
-    operation.steps.push(step);
+    if (open === undefined) {
+      open = { thread, name, steps: [] };
+      operations.push(open);
+    }
+    open.steps.push(step);
+    if (step.endsOperation === true) open = undefined;
   }
   return operations;
 }
@@ -138,7 +137,10 @@ class Writer {
     });
     if (this.isAnonymous) {
       this.lines.push(`M0 mmap a ${this.address(0, 0)} ${size} rw anon,priv`);
-      this.lines.push(`M0 madvise ${this.address(0, 0)} ${size} hugepage`, `M0 touch ${this.address(0, 0)} ${size} w`);
+      this.lines.push(
+        `M0 madvise ${this.address(0, 0)} ${size} hugepage`,
+        `M0 fill ${this.address(0, 0)} ${size} 0x11`,
+      );
       for (let mm = 1; mm < mms; mm++) if (this.maps(mm)) this.fork(0, mm);
       return;
     }
@@ -159,7 +161,7 @@ class Writer {
     else if (name === "fork") this.writeFork(set, parent);
     else if (name === "splice") this.writeSplice(steps);
     else if (name === "look") this.lines.push(`${this.processOf(1)} unvmsplice 1`);
-    else if (name === "write") this.writeTouch(cleared, steps);
+    else if (name === "write") this.writePage(cleared, steps);
     else if (["map", "unmap", "dontneed"].includes(name)) this.writeRuns(set, cleared);
     else throw new NoScenario(`no call of user space does "${name}"`);
     for (const entry of set) this.set.add(entry);
@@ -213,12 +215,12 @@ class Writer {
     this.lines.push(`${this.processOf(1)} vmsplice 1 ${this.address(0, page)} 4k`);
   }
 
-  private writeTouch(cleared: readonly string[], steps: readonly StoryStep[]): void {
+  private writePage(cleared: readonly string[], steps: readonly StoryStep[]): void {
     const [run] = runsOf(cleared);
     const written = changesOf(steps).find(({ name }) => name.startsWith("content["));
     if (run === undefined && written === undefined) return;
     const page = run?.first ?? Number(/\d+/.exec(written?.name ?? "")?.[0] ?? 0);
-    this.lines.push(`${this.processOf(run?.mm ?? 0)} touch ${this.address(0, page)} 4k w`);
+    this.lines.push(`${this.processOf(run?.mm ?? 0)} fill ${this.address(0, page)} 4k 0x22`);
   }
 
   private maps(mm: number): boolean {

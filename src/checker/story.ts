@@ -81,6 +81,7 @@ function stepsOf(machine: StepMachine, { first, transitions }: Way): StoryStep[]
       source,
       position: { text, line, column },
       operation: sender.operation,
+      ...(transition.finishedOperation ? { endsOperation: true as const } : {}),
       what: describeTransition(machine, transition, before),
       changes: changesOf(machine, before, transition),
     };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { elaborate } from "./elaborate.ts";
-import type { StepMachine } from "./step-machine.ts";
+import type { Instruction, StepMachine } from "./step-machine.ts";
 import { symmetries } from "./symmetries.ts";
 
 function machineOf(text: string): StepMachine {
@@ -123,14 +123,121 @@ test("more permutations than the limit: the group that would make them more is l
   expect(found(text, 100)).toEqual({ count: 6, leftOut: ["threads t: 144 permutations are more than 100"] });
 });
 
-test("what the machine itself tells apart is found without the text's word for it", () => {
-  // The sorts of the elaboration are not believed: without its notes the code is still compared.
-  const text =
-    "set mm 2\nword w: 0..9\nword o: mm? = none\nthread t[m in mm] {\nstore o = m\nif m == 0 {\nstore w = 1\n}\n}";
-  const machine = machineOf(text);
-  expect(machine.sets[0].orderedBy).toBeDefined();
-  const trusting = { ...machine, sets: machine.sets.map(({ name, elements }) => ({ name, elements })) };
-  const { permutations, leftOut } = symmetries(trusting);
+/** As if the elaboration had noted nothing: only the code itself can tell. */
+function withoutNotes(machine: StepMachine): StepMachine {
+  return { ...machine, sets: machine.sets.map(({ name, elements }) => ({ name, elements })) };
+}
+
+test("what tells elements apart is found in the code, without the elaboration's note", () => {
+  const uses = [
+    "store last = element(mm, 1)",
+    "if m == 0 {\nstore w = 1\n}",
+    "if m < 1 {\nstore w = 1\n}",
+    "pick o in mm\nif o < m {\nstore w = 1\n}",
+    "store w = W[m]",
+    "pick o in mm\nlet x = W[o]\nstore w = x",
+    "store w = m + 1",
+    "pick o in mm\nstore w = o",
+    "pick o in mm\nstore w = o + 1",
+    "let r = load w\nstore each[r % 2] = 1\nstore last = r % 2",
+    "ghost g = m",
+    "fence\nassert one: each[1] == 0",
+    "pick o in mm\nstore each[o / 2] = 1",
+    "let r = swap last, 1",
+    "let r = cas last, 0, m",
+    "await last != 1",
+  ];
+  for (const use of uses) {
+    const machine = machineOf(`
+set mm 2
+const W[mm] = 3, 5
+word w: 0..9
+word last: mm? = none
+word each[mm]: bool
+ghost g: 0..9
+thread t[m in mm] {
+${use}
+}`);
+    expect(machine.sets[0].orderedBy, use).toBeDefined();
+    expect(symmetries(machine).leftOut, use).toEqual([{ set: "mm", reason: machine.sets[0].orderedBy }]);
+    const { permutations, leftOut } = symmetries(withoutNotes(machine));
+    expect(permutations, use).toHaveLength(1);
+    expect(leftOut, use).toHaveLength(1);
+    expect(leftOut[0].reason, use).not.toBe(machine.sets[0].orderedBy);
+  }
+});
+
+test("a property that names an element is found without the elaboration's note too", () => {
+  const text = "set mm 2\nword last: mm? = none\nthread t[m in mm] { store last = m }\nnever zero: last == 0";
+  const { permutations, leftOut } = symmetries(withoutNotes(machineOf(text)));
   expect(permutations).toHaveLength(1);
-  expect(leftOut[0]?.reason).toMatch(/different code|tells them apart/);
+  expect(leftOut).toEqual([{ set: "mm", reason: "property zero tells them apart" }]);
+});
+
+/** The machine with one instruction of its second thread changed. */
+function changed(machine: StepMachine, at: number, change: (instruction: Instruction) => Instruction): StepMachine {
+  const threads = machine.threads.map((thread, number) =>
+    number === 1 ? { ...thread, instructions: thread.instructions.with(at, change(thread.instructions[at])) } : thread,
+  );
+  return { ...machine, threads };
+}
+
+test("threads of one declaration are believed alike no more than elements are", () => {
+  const machine = machineOf(`
+word a: 0..3
+word b: 0..3
+lock l
+lock k
+thread t * 2 {
+lock l
+choose {
+let r = load a
+store a = 1
+} or {
+let s = load b
+if s == 1 {
+store b = 2
+}
+}
+unlock l
+}`);
+  expect(symmetries(machine).permutations).toHaveLength(2);
+  for (const [at, instruction] of machine.threads[1].instructions.entries()) {
+    const changes: Instruction[] = [];
+    if ("at" in instruction) changes.push({ ...instruction, at: { ...instruction.at, base: instruction.at.base ^ 1 } });
+    if (instruction.op === "store") changes.push({ ...instruction, value: { kind: "constant", value: 3 } });
+    if (instruction.op === "lock" || instruction.op === "unlock") changes.push({ ...instruction, isShared: true });
+    if (instruction.op === "choose") {
+      changes.push({ ...instruction, targets: [instruction.targets[0], instruction.targets[0]] });
+      changes.push({ ...instruction, targets: [...instruction.targets, instruction.targets[0]] });
+    }
+    if (instruction.op === "branch") {
+      changes.push({ ...instruction, then: instruction.otherwise, otherwise: instruction.then });
+      changes.push({ ...instruction, condition: { kind: "constant", value: 1 } });
+    }
+    if (instruction.op === "jump") changes.push({ ...instruction, to: 0 });
+    for (const change of changes) {
+      const { permutations, leftOut } = symmetries(changed(machine, at, () => change));
+      expect(permutations, JSON.stringify(change)).toHaveLength(1);
+      expect(leftOut.map(({ set }) => set)).toEqual(["threads t"]);
+    }
+  }
+});
+
+test("to offer the same alternatives in another order is to be alike, to rest elsewhere is not", () => {
+  const text = "word a: 0..3\nthread t * 2 {\nchoose {\nstore a = 1\n} or {\nstore a = 2\n}\n}";
+  const machine = machineOf(text);
+  const at = machine.threads[1].instructions.findIndex(({ op }) => op === "choose");
+  const turned = changed(machine, at, (choose) =>
+    choose.op === "choose" ? { ...choose, targets: choose.targets.toReversed() } : choose,
+  );
+  expect(symmetries(turned).permutations).toHaveLength(2);
+  // Two loads that do the same: the threads come to rest at different ones.
+  const twice = machineOf("word a: 0..3\nthread t * 2 {\nchoose { } or { }\nlet r = load a\nr = load a\n}");
+  const first = twice.threads[1].instructions.findIndex(({ op }) => op === "choose");
+  const later = changed(twice, first, (choose) =>
+    choose.op === "choose" ? { ...choose, targets: choose.targets.map((target) => target + 1) } : choose,
+  );
+  expect(symmetries(twice).permutations).toHaveLength(2);
+  expect(symmetries(later).permutations).toHaveLength(1);
 });

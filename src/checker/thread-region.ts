@@ -95,7 +95,6 @@ class RegionBuilder {
     return id;
   }
 
-
   growAll(): void {
     while (this.grown < this.nodes.length) this.grow(this.nodes[this.grown++]);
   }

@@ -1,7 +1,7 @@
 /**
  * Intervals against values: whatever the registers hold in theirs, the expression lies in its own.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { machineOf } from "../../test/checker/machine-text.ts";
 import { evaluate } from "./evaluate.ts";

@@ -2,7 +2,7 @@
  * One line on stderr that says how far a check is, rewritten in place and gone at the end.
  */
 import type { CheckProgress, RandomProgress } from "../checker/index.ts";
-import { cutText, asciiWidth, formatCount, formatSize } from "../report/index.ts";
+import { asciiWidth, cutText, escapeControls, formatCount, formatSize } from "../report/index.ts";
 import type { SearchProgress } from "../study/index.ts";
 import { type LineStream, SILENT_MS } from "./progress-line.ts";
 
@@ -20,7 +20,8 @@ export class CheckLine {
   }
 
   begin(name: string, index: number, count: number): void {
-    this.title = count === 1 ? name : `${index + 1} of ${count}: ${name}`;
+    const title = escapeControls(name);
+    this.title = count === 1 ? title : `${index + 1} of ${count}: ${title}`;
     this.began = performance.now();
   }
 

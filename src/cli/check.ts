@@ -5,7 +5,7 @@
  * whole system of its own.
  */
 import { type Command, Option } from "commander";
-import { collect, parseNames, parseSize, parseThreads, parseWidth } from "./arguments.ts";
+import { collect, parseCount, parseNames, parseSize, parseThreads, parseWidth } from "./arguments.ts";
 
 /** The command line as it was read. */
 export interface CheckCommandOptions {
@@ -24,8 +24,9 @@ export interface CheckCommandOptions {
   readonly never: readonly string[];
   readonly quiet: readonly string[];
   readonly sometimes: readonly string[];
-  readonly memory: "sc" | "tso";
-  readonly buffer: number;
+  /** Absent: the case's own, or sc. */
+  readonly memory?: "sc" | "tso";
+  readonly buffer?: number;
   readonly search: "breadth-first" | "depth-first";
   readonly reduction: boolean;
   readonly symmetry: boolean;
@@ -35,12 +36,12 @@ export interface CheckCommandOptions {
   readonly memoryLimit: number;
   readonly workers: number;
   readonly random?: number;
-  readonly seed: number;
-  readonly changes: number;
+  readonly seed?: number;
+  readonly changes?: number;
   readonly all?: boolean;
   readonly mermaid?: boolean;
   readonly graph?: string;
-  readonly graphStates: number;
+  readonly graphStates?: number;
   readonly scenario?: string;
   readonly json?: boolean;
   readonly width?: number;
@@ -56,6 +57,8 @@ Examples:
   foliometer check mm-owner --case anonymous --without large what the lock is for
   foliometer check mm-owner --case anonymous --never 'lost: _large_mapcount > entries() + 1'
   foliometer check page --case reuse --memory tso            with store buffers
+  foliometer check page --case three --random 10000 --seed 7
+  foliometer check vma --case embrace --lock-order
   foliometer check vma --case embrace --mermaid > embrace.mmd
   foliometer check vma --case embrace --graph embrace.dot && dot -Tsvg embrace.dot > embrace.svg
   foliometer check my-scheme.steps                           a system of your own
@@ -71,7 +74,7 @@ export function addCheck(program: Command, run: (action: () => Promise<number>) 
   program
     .command("check")
     .description("explore every interleaving of threads over a scheme's steps, and tell what breaks")
-    .argument("[scheme]", "a scheme, or a file in the step language")
+    .argument("[scheme]", "a scheme, or a file in the step language (.steps, or - for standard input)")
     .option("--list", "the cases of the catalogue")
     .option("--case <ids>", "only these cases", parseNames)
     .addOption(size("--threads <n>", "threads of the case"))
@@ -87,8 +90,13 @@ export function addCheck(program: Command, run: (action: () => Promise<number>) 
     .addOption(again("--never <expression>", "in no state"))
     .addOption(again("--quiet <expression>", "whenever nobody is at work"))
     .addOption(again("--sometimes <expression>", "in some state"))
-    .addOption(new Option("--memory <order>", "how stores reach memory").choices(["sc", "tso"]).default("sc"))
-    .addOption(size("--buffer <n>", "entries of a store buffer, with --memory tso").default(2))
+    .addOption(
+      new Option("--memory <order>", "how stores reach memory (default: as the case says, or sc)").choices([
+        "sc",
+        "tso",
+      ]),
+    )
+    .addOption(size("--buffer <n>", "entries of a store buffer, 1 to 8, with --memory tso (default: 2)"))
     .addOption(
       new Option("--search <order>", "the order of the search")
         .choices(["breadth-first", "depth-first"])
@@ -102,14 +110,20 @@ export function addCheck(program: Command, run: (action: () => Promise<number>) 
     .addOption(size("--state-limit <n>", "end with what was explored so far after so many states"))
     .addOption(size("--memory-limit <mb>", "end with what was explored so far at so many MiB").default(2048))
     .option("--workers <n>", "search on so many threads (default: 1)", parseThreads, 1)
-    .addOption(size("--random <n>", "n random schedules (PCT) instead of all: for what is too large to finish"))
-    .addOption(size("--seed <n>", "of the random schedules").default(1))
-    .addOption(size("--changes <n>", "changes of priority in a random schedule").default(3))
+    .addOption(
+      size("--random <n>", "n random schedules (PCT) instead of all: for what is too large to finish").conflicts([
+        "liveness",
+        "stateLimit",
+        "all",
+      ]),
+    )
+    .option("--seed <n>", "of the random schedules (default: 1)", parseCount)
+    .option("--changes <n>", "changes of priority in a random schedule (default: 3)", parseCount)
     .option("--mermaid", "the story as a Mermaid sequence diagram")
     .option("--graph <file>", "write the states as a graph: .dot, or .mmd for Mermaid")
-    .addOption(size("--graph-states <n>", "the most states to draw").default(300))
+    .addOption(size("--graph-states <n>", "the most states to draw (default: 300)"))
     .option("--scenario <file>", "write the story as a scenario, where user space can drive it")
-    .addOption(new Option("--json", "as one JSON document").conflicts("mermaid"))
+    .option("--json", "as one JSON document")
     .option("--width <columns>", "columns of the output; 0: as many as needed (default: the terminal's)", parseWidth)
     .option("--no-progress", "no progress on stderr")
     .addHelpText("after", EXAMPLES)

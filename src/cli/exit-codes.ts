@@ -51,6 +51,7 @@ const CODE_OF_ERROR: Readonly<Record<string, number>> = {
   CannotVerify: EXIT_INCOMPLETE,
   BadReproduction: EXIT_INCOMPLETE,
   ScenarioStopped: EXIT_INCOMPLETE,
+  TooManySharingSets: EXIT_INCOMPLETE,
   UnsafeContents: EXIT_DIFFERS,
   ProcTextError: EXIT_INCOMPLETE,
 };

@@ -10,11 +10,13 @@ import { addCompare } from "./compare.ts";
 import { addCompletion } from "./completion.ts";
 import { addCow } from "./cow.ts";
 import { EXIT_CODES_HELP, EXIT_DONE, EXIT_USAGE } from "./exit-codes.ts";
+import { addFree } from "./free.ts";
 import { readVersion } from "./package-files.ts";
 import { addReport } from "./report.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addRun } from "./run.ts";
 import { addSchemes } from "./schemes.ts";
+import { addSharing } from "./sharing.ts";
 import { addSmaps } from "./smaps.ts";
 import { addVerify } from "./verify.ts";
 import { addWorkloads } from "./workloads.ts";
@@ -56,6 +58,8 @@ export function buildProgram(): Command {
     addReport,
     addCapture,
     addSmaps,
+    addSharing,
+    addFree,
     addRun,
     addVerify,
     addReproduce,

@@ -1,67 +1,78 @@
 /**
- * What `foliometer check` does: choose the system, search it, print what was found.
+ * What `foliometer check` does: search the systems that are meant, print what was found, write the drawings asked for.
+ *
+ * What was found is printed before anything is drawn: a search that took an hour is not lost to a graph that is too large.
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
-import type {
-  CheckCase,
-  CheckConfiguration,
-  CheckOptions,
-  CheckResult,
-  StepMachine,
-  StepText,
-  Story,
-} from "../checker/index.ts";
+import { accessSync, constants, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { CheckResult, Story } from "../checker/index.ts";
 import type { TimedCheck } from "../report/index.ts";
 import type { RunningSearch, TimedSearch } from "../study/index.ts";
 import type { CheckCommandOptions } from "./check.ts";
 import { CheckLine } from "./check-progress.ts";
+import { type CheckTask, chooseTasks } from "./check-tasks.ts";
 import { EXIT_DIFFERS, EXIT_DONE, EXIT_INCOMPLETE, UsageError } from "./exit-codes.ts";
+import { whyNot } from "./read-text.ts";
 import { tell } from "./run-action.ts";
-
-/** One system to check, and what the catalogue knows of it. */
-interface Task {
-  readonly configuration: CheckConfiguration;
-  readonly options: CheckOptions;
-  readonly case?: CheckCase;
-  readonly scheme?: string;
-  /** By property; absent where the system is not the catalogue's. */
-  readonly expected?: Readonly<Record<string, string>>;
-}
 
 /** A checked system. */
 interface Done extends TimedCheck {
-  readonly machine: StepMachine;
+  readonly task: CheckTask;
 }
 
 /** States that the order of locks is looked for in. */
 const LOCK_ORDER_STATES = 200_000;
-const MIB = 2 ** 20;
+const SEED = 1;
+const PRIORITY_CHANGES = 3;
+const GRAPH_STATES = 300;
 
 /** Runs the command; gives the exit code. */
-export async function runCheck(scheme: string | undefined, options: CheckCommandOptions): Promise<number> {
-  if (options.list === true) return printList(scheme, options);
-  if (scheme === undefined) {
+export async function runCheck(what: string | undefined, options: CheckCommandOptions): Promise<number> {
+  if (options.list === true) return printList(what, options);
+  if (what === undefined) {
     throw new UsageError("It needs a scheme or a file in the step language; foliometer check --list lists the cases.");
   }
-  const tasks = scheme.endsWith(".steps") ? [taskOfFile(scheme, options)] : await tasksOfScheme(scheme, options);
+  refuseWhatWouldBeLost(options);
+  const tasks = await chooseTasks(what, options);
   refuseManyWhereOneIsMeant(tasks, options);
-  const line = new CheckLine(process.stderr, { quiet: !options.progress });
-  const done: Done[] = [];
-  for (const [index, task] of tasks.entries()) {
-    line.begin(task.configuration.name, index, tasks.length);
-    try {
-      done.push(await runTask(task, options, line));
-    } finally {
-      line.clear();
-    }
-    if (done.at(-1)?.result.coverage === "interrupted") break;
-  }
-  await print(done, options);
+  const done = await searchAll(tasks, options);
+  await printFindings(done, options);
+  const [only] = done;
+  if (only !== undefined && options.graph !== undefined) await writeGraph(only, options.graph, options);
+  if (only !== undefined && options.scenario !== undefined) await writeScenario(only, options.scenario);
   return exitCodeOf(done);
 }
 
-function refuseManyWhereOneIsMeant(tasks: readonly Task[], options: CheckCommandOptions): void {
+/** Options without what they are for, and files that cannot be written: found before the search, not after it. */
+function refuseWhatWouldBeLost(options: CheckCommandOptions): void {
+  const { graph, scenario, random } = options;
+  if (random === undefined && (options.seed ?? options.changes) !== undefined) {
+    throw new UsageError("--seed and --changes are for --random.");
+  }
+  if (graph === undefined && options.graphStates !== undefined) throw new UsageError("--graph-states is for --graph.");
+  const toStdout = [
+    ["--graph -", graph === "-"],
+    ["--scenario -", scenario === "-"],
+    ["--json", options.json === true],
+    ["--mermaid", options.mermaid === true],
+  ] as const;
+  const several = toStdout.filter(([, isSo]) => isSo).map(([name]) => name);
+  if (several.length > 1) throw new UsageError(`Only one of ${several.join(", ")} can have standard output.`);
+  for (const file of [graph, scenario]) if (file !== undefined && file !== "-") refuseUnwritable(file);
+}
+
+function refuseUnwritable(file: string): void {
+  try {
+    const existing = statSync(file, { throwIfNoEntry: false });
+    if (existing?.isDirectory() === true) throw new UsageError(`Cannot write ${file}: it is a directory.`);
+    accessSync(existing === undefined ? dirname(file) : file, constants.W_OK);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`Cannot write ${file}: ${whyNot(error)}.`);
+  }
+}
+
+function refuseManyWhereOneIsMeant(tasks: readonly CheckTask[], options: CheckCommandOptions): void {
   if (tasks.length === 1) return;
   for (const [flag, value] of [
     ["--mermaid", options.mermaid],
@@ -72,137 +83,40 @@ function refuseManyWhereOneIsMeant(tasks: readonly Task[], options: CheckCommand
   }
 }
 
-function taskOfFile(file: string, options: CheckCommandOptions): Task {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new UsageError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? "error"}).`);
-  }
-  if (options.case !== undefined) throw new UsageError("--case is for schemes: a file is one system.");
-  const configuration = { name: basename(file), texts: [{ name: basename(file), text }, ...ownProperties(options)] };
-  return { configuration: changed(configuration, options), options: optionsOf(options) };
-}
-
-async function tasksOfScheme(id: string, options: CheckCommandOptions): Promise<Task[]> {
-  const [{ schemeOf }, { casesOf, findCase }] = await Promise.all([
-    import("./choose-schemes.ts"),
-    import("../checker/index.ts"),
-  ]);
-  const scheme = schemeOf(id);
-  const known = casesOf(id);
-  const cases = options.case?.map((name) => {
-    const found = known.find((one) => one.id === name);
-    if (found !== undefined) return found;
-    const why = findCase(name) === undefined ? "There is no such case" : `It is not for ${id}`;
-    throw new UsageError(`${name}: ${why}; for ${id} there are ${known.map((one) => one.id).join(", ")}.`);
-  });
-  return (cases ?? known).map((one) => {
-    const configuration = one.configuration(scheme);
-    const withOwn = { ...configuration, texts: [...configuration.texts, ...ownProperties(options)] };
-    const isCatalogues = !changesSystem(options);
-    return {
-      configuration: changed(withOwn, options),
-      options: { ...one.options, ...optionsOf(options) },
-      case: one,
-      scheme: id,
-      ...(isCatalogues ? { expected: expectedOf(one, id) } : {}),
-    };
-  });
-}
-
-/** By property what the catalogue says of it; what it does not name holds, or occurs. */
-function expectedOf({ outcomes }: CheckCase, scheme: string): Record<string, "broken" | "unseen"> {
-  const { broken = [], unseen = [] } = outcomes[scheme] ?? {};
-  return Object.fromEntries([
-    ...broken.map((name) => [name, "broken"] as const),
-    ...unseen.map((name) => [name, "unseen"] as const),
-  ]);
-}
-
-const SIZES = [
-  ["threads", "THREADS"],
-  ["mms", "MMS"],
-  ["vmas", "VMAS"],
-  ["tables", "TABLES"],
-  ["pages", "PAGES"],
-  ["operations", "OPERATIONS"],
-] as const;
-
-function constantsOf(options: CheckCommandOptions): Record<string, number> {
-  const constants: Record<string, number> = {};
-  for (const [option, name] of SIZES) {
-    const value = options[option];
-    if (value !== undefined) constants[name] = value;
-  }
-  for (const setting of options.set) {
-    const match = /^(?<name>\w+)=(?<value>-?\d{1,9})$/.exec(setting);
-    if (match?.groups === undefined) throw new UsageError(`--set ${setting}: write NAME=NUMBER.`);
-    constants[match.groups.name] = Number(match.groups.value);
-  }
-  return constants;
-}
-
-/** Whether the system is another one than the catalogue's. */
-function changesSystem(options: CheckCommandOptions): boolean {
-  return Object.keys(constantsOf(options)).length > 0 || options.without.length > 0 || options.memory === "tso";
-}
-
-function changed(configuration: CheckConfiguration, options: CheckCommandOptions): CheckConfiguration {
-  return {
-    ...configuration,
-    constants: { ...configuration.constants, ...constantsOf(options) },
-    withoutLocks: [...(configuration.withoutLocks ?? []), ...options.without],
-  };
-}
-
-/** Properties of the command line as a text of their own. A name may stand before the expression. */
-function ownProperties(options: CheckCommandOptions): StepText[] {
-  const kinds = ["always", "never", "quiet", "sometimes"] as const;
-  const texts: StepText[] = [];
-  for (const kind of kinds) {
-    for (const [index, given] of options[kind].entries()) {
-      const named = /^\s*\w+\s*:/.test(given) ? given : `${kind}_${index + 1}: ${given}`;
-      texts.push({ name: `--${kind}`, text: `${kind} ${named}\n` });
+/** One behind the other; the first that is interrupted is the last. */
+async function searchAll(tasks: readonly CheckTask[], options: CheckCommandOptions): Promise<readonly Done[]> {
+  const line = new CheckLine(process.stderr, { quiet: !options.progress });
+  const done: Done[] = [];
+  for (const [index, task] of tasks.entries()) {
+    line.begin(task.configuration.name, index, tasks.length);
+    try {
+      done.push(await searchOne(task, options, line));
+    } finally {
+      line.clear();
     }
+    if (done.at(-1)?.result.coverage !== "interrupted") continue;
+    const left = tasks.slice(index + 1).map((each) => each.case ?? each.configuration.name);
+    if (left.length > 0) tell(`Not begun: ${left.join(", ")}.`);
+    break;
   }
-  return texts;
+  return done;
 }
 
-function optionsOf(options: CheckCommandOptions): CheckOptions {
-  return {
-    ...(options.memory === "tso" ? { memory: "tso" as const, bufferEntries: options.buffer } : {}),
-    search: options.search,
-    partialOrderReduction: options.reduction,
-    symmetry: options.symmetry,
-    memoryLimitBytes: options.memoryLimit * MIB,
-    ...(options.stateLimit === undefined ? {} : { stateLimit: options.stateLimit }),
-    ...(options.property === undefined ? {} : { properties: options.property }),
-    ...(options.all === true ? { allProperties: true } : {}),
-    ...(options.liveness === true ? { liveness: true } : {}),
-  };
-}
-
-async function runTask(task: Task, options: CheckCommandOptions, line: CheckLine): Promise<Done> {
-  const [checker, { startSearch }] = await Promise.all([import("../checker/index.ts"), import("../study/index.ts")]);
-  const machine = checker.elaborate(task.configuration);
-  const schedules =
-    options.random === undefined
-      ? {}
-      : { schedules: { seed: options.seed, count: options.random, changes: options.changes } };
+async function searchOne(task: CheckTask, options: CheckCommandOptions, line: CheckLine): Promise<Done> {
+  const { startSearch } = await import("../study/index.ts");
+  const { random, seed = SEED, changes = PRIORITY_CHANGES } = options;
   const search = startSearch(task.configuration, task.options, {
-    ...schedules,
+    ...(random === undefined ? {} : { schedules: { seed, count: random, changes } }),
+    ...(options.lockOrder === true ? { lockOrderStates: LOCK_ORDER_STATES } : {}),
     workers: options.workers,
     onProgress: line.update,
   });
   const { result, elapsedMs } = await endingWithSignal(search);
-  const lockOrder =
-    options.lockOrder === true ? checker.seeLockOrder(machine, task.options, LOCK_ORDER_STATES) : undefined;
   return {
-    machine,
+    task,
     elapsedMs,
-    result: lockOrder === undefined ? result : { ...result, lockOrder },
-    ...(task.case === undefined ? {} : { case: task.case.id }),
+    result,
+    ...(task.case === undefined ? {} : { case: task.case }),
     ...(task.scheme === undefined ? {} : { scheme: task.scheme }),
     ...(task.expected === undefined ? {} : { expected: task.expected }),
   };
@@ -225,43 +139,44 @@ async function endingWithSignal(search: RunningSearch): Promise<TimedSearch> {
   }
 }
 
-async function print(done: readonly Done[], options: CheckCommandOptions): Promise<void> {
-  const [only] = done;
-  if (only !== undefined && options.graph !== undefined) await writeGraph(only, options.graph, options);
-  if (only !== undefined && options.scenario !== undefined) await writeScenario(only, options.scenario);
+async function printFindings(done: readonly Done[], options: CheckCommandOptions): Promise<void> {
   // What goes to stdout goes there alone.
   if (options.graph === "-" || options.scenario === "-") return;
   const reports = await import("../report/index.ts");
-  if (options.json === true) process.stdout.write(reports.formatChecksJson(done));
-  else if (options.mermaid === true) {
-    const story = done.flatMap(({ result }) => storiesOf(result))[0];
-    if (story === undefined) tell("Nothing is broken: there is no story to draw.");
-    else process.stdout.write(reports.formatStoryMermaid(story));
-  } else {
-    const { stdout, env } = process;
-    const width = options.width ?? (stdout.isTTY ? stdout.columns : Infinity);
-    const styles = reports.chooseStyles(stdout, env);
-    const text =
-      done.length === 1 && only !== undefined
-        ? reports.formatCheckText(only, { width, styles })
-        : reports.formatCheckSummary(done, { width, styles });
-    process.stdout.write(text);
+  const { stdout, env } = process;
+  if (options.json === true) {
+    stdout.write(reports.formatChecksJson(done));
+    return;
   }
+  if (options.mermaid === true) {
+    const story = done.flatMap(({ result }) => storiesOf(result))[0];
+    if (story === undefined) throw new UsageError("Nothing is broken: there is no story to draw.");
+    stdout.write(reports.formatStoryMermaid(story));
+    return;
+  }
+  const width = options.width ?? (stdout.isTTY ? stdout.columns : Infinity);
+  const styles = reports.chooseStyles(stdout, env);
+  const [only] = done;
+  const text =
+    done.length === 1 && only !== undefined
+      ? reports.formatCheckText(only, { width, styles })
+      : reports.formatCheckSummary(done, { width, styles });
+  stdout.write(text);
 }
 
 function storiesOf({ properties }: CheckResult): Story[] {
   return properties.flatMap((property) => (property.outcome === "broken" ? [property.story] : []));
 }
 
-async function writeGraph({ machine, result }: Done, file: string, options: CheckCommandOptions): Promise<void> {
+async function writeGraph({ task, result }: Done, file: string, options: CheckCommandOptions): Promise<void> {
   const [{ GraphTooLarge, drawStateGraph }, reports] = await Promise.all([
     import("../checker/index.ts"),
     import("../report/index.ts"),
   ]);
   const [story] = storiesOf(result);
   try {
-    const graph = drawStateGraph(machine, result.options, {
-      limit: options.graphStates,
+    const graph = drawStateGraph(task.machine, result.options, {
+      limit: options.graphStates ?? GRAPH_STATES,
       ...(story === undefined ? {} : { story }),
     });
     writeOut(file, file.endsWith(".mmd") ? reports.formatStateGraphMermaid(graph) : reports.formatStateGraphDot(graph));
@@ -271,11 +186,11 @@ async function writeGraph({ machine, result }: Done, file: string, options: Chec
   }
 }
 
-async function writeScenario({ machine, result }: Done, file: string): Promise<void> {
+async function writeScenario({ task, result }: Done, file: string): Promise<void> {
   const [story] = storiesOf(result);
   if (story === undefined) throw new UsageError("Nothing is broken: there is no story to write as a scenario.");
   const { scenarioOfStory } = await import("../checker/index.ts");
-  const scenario = scenarioOfStory(story, machine);
+  const scenario = scenarioOfStory(story, task.machine);
   if (scenario.outcome === "refused") throw new UsageError(`This story is no scenario: ${scenario.reason}`);
   writeOut(file, scenario.text);
 }
@@ -285,15 +200,20 @@ function writeOut(file: string, text: string): void {
     if (file === "-") process.stdout.write(text);
     else writeFileSync(file, text);
   } catch (error) {
-    throw new UsageError(`${file} cannot be written (${(error as NodeJS.ErrnoException).code ?? "error"}).`);
+    throw new UsageError(`Cannot write ${file}: ${whyNot(error)}.`);
   }
 }
 
 /** As the catalogue says, or where it says nothing: nothing broken and nothing that had to occur missing. */
 function exitCodeOf(done: readonly Done[]): number {
   if (done.some(isSurprising)) return EXIT_DIFFERS;
-  const isCut = done.some(({ result }) => ["state-limit", "memory-limit", "interrupted"].includes(result.coverage));
-  return isCut ? EXIT_INCOMPLETE : EXIT_DONE;
+  return done.some(isCut) ? EXIT_INCOMPLETE : EXIT_DONE;
+}
+
+/** A limit was met: of the search, or of the second one for livelocks. */
+function isCut({ result: { coverage, properties } }: Done): boolean {
+  if (coverage === "complete") return properties.some(({ outcome }) => outcome === "holds-so-far");
+  return coverage === "state-limit" || coverage === "memory-limit" || coverage === "interrupted";
 }
 
 function isSurprising({ result, expected = {} }: Done): boolean {

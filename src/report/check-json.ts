@@ -2,6 +2,7 @@
  * What a check found, as JSON: schema "foliometer-check", version 1. docs/checker.md describes its fields.
  */
 import type { CheckResult } from "../checker/index.ts";
+import { escapeJsonControls } from "./display-text.ts";
 
 /** A result with what the checker itself cannot know. */
 export interface TimedCheck {
@@ -26,6 +27,7 @@ export function formatChecksJson(checks: readonly TimedCheck[]): string {
       configuration: result.configuration,
       options: result.options,
       coverage: result.coverage,
+      schedules: result.schedules ?? null,
       figures: { ...result.figures, elapsedMs: Math.round(elapsedMs) },
       properties: result.properties.map((property) => ({
         name: property.name,
@@ -37,5 +39,5 @@ export function formatChecksJson(checks: readonly TimedCheck[]): string {
       lockOrder: result.lockOrder ?? null,
     })),
   };
-  return `${JSON.stringify(document, null, 1)}\n`;
+  return `${escapeJsonControls(JSON.stringify(document, null, 1))}\n`;
 }

@@ -1,7 +1,7 @@
 /**
  * What a check found, for a terminal: a line a property, how far the search went, and each counterexample as a story.
  */
-import type { CheckResult, LockOrderEdge, PropertyOutcome, Story } from "../checker/index.ts";
+import type { CheckResult, LockOrderEdge, LockOrderFound, PropertyOutcome, Story } from "../checker/index.ts";
 import type { TimedCheck } from "./check-json.ts";
 import { escapeControls, wrapText } from "./display-text.ts";
 import { formatCount, formatDuration, formatQuantity, formatSize } from "./format-number.ts";
@@ -59,7 +59,7 @@ function rowOf(outcome: PropertyOutcome, expected: string | undefined): Cell[] {
   const verdict = `${verdictOf(outcome)}${beside}`;
   return [
     { text: escapeControls(outcome.name) },
-    { text: WHEN[outcome.when], style: "faint" },
+    { text: outcome.name === "livelock" ? "in every fair run" : WHEN[outcome.when], style: "faint" },
     { text: verdict, ...(style === undefined ? {} : { style }) },
   ];
 }
@@ -84,16 +84,20 @@ export function verdictOf(outcome: PropertyOutcome): string {
   }
 }
 
-function describeOptions({ options }: CheckResult): string {
+function describeOptions({ options, schedules }: CheckResult): string {
   const memory =
     options.memory === "tso" ? `store buffers of ${options.bufferEntries ?? 2} (TSO)` : "sequential consistency";
+  if (schedules !== undefined) return `${memory}, random schedules`;
   const search = options.search === "depth-first" ? "depth first" : "breadth first";
   const reductions = [
-    ...(options.partialOrderReduction === true ? ["partial-order reduction"] : []),
-    ...(options.symmetry === true ? ["symmetry"] : []),
+    ...(options.partialOrderReduction !== false ? ["partial-order reduction"] : []),
+    ...(options.symmetry !== false ? ["symmetry"] : []),
   ];
   return [memory, search, reductions.length === 0 ? "no reduction" : reductions.join(" and ")].join(", ");
 }
+
+/** Of fewer states, what one takes says nothing: tables have a least size, and the engine has not compiled yet. */
+const RATE_STATES = 10_000;
 
 const COVERAGE: Readonly<Record<CheckResult["coverage"], string>> = {
   complete: "Complete",
@@ -115,8 +119,9 @@ function describeFigures({ coverage, figures, schedules }: CheckResult, elapsedM
       `${cutShort > 0 ? `; ${formatCount(cutShort)} were cut short` : ""}. What was not seen may still be there.`
     );
   }
-  const rate = elapsedMs > 0 ? `, ${formatCount(Math.round((states / elapsedMs) * 1000))} states a second` : "";
-  const perState = states > 0 ? ` (${Math.round(bytes / states)} bytes a state)` : "";
+  const isTelling = states >= RATE_STATES && elapsedMs > 0;
+  const rate = isTelling ? `, ${formatCount(Math.round((states / elapsedMs) * 1000))} states a second` : "";
+  const perState = isTelling ? ` (${Math.round(bytes / states)} bytes a state)` : "";
   return (
     `${COVERAGE[coverage]}: ${formatQuantity(states, "state", "states")}, ` +
     `${formatQuantity(transitions, "transition", "transitions")}, depth ${formatCount(depth)}, ` +
@@ -133,21 +138,26 @@ function storyLines(story: Story, { width, styles }: CheckTextOptions): string[]
   ];
 }
 
-function lockOrderLines({ edges, cycles }: NonNullable<CheckResult["lockOrder"]>, width: number): string[] {
-  const edgeLines = edges.flatMap((edge) => wrapText(describeEdge(edge), width, "    "));
-  const cycleLines =
-    cycles.length === 0
-      ? ["There is an order of locks: no cycle."]
-      : cycles.map((cycle) => `Cycle: ${[...cycle, cycle[0] ?? ""].join(" -> ")}`);
+function lockOrderLines(order: LockOrderFound, width: number): string[] {
+  const { edges, cycles, hasMoreCycles, states, isComplete } = order;
+  const edgeLines = edges.flatMap((edge) => wrapText(describeEdge(edge), width - 2, "  ").map((line) => `  ${line}`));
+  const where = isComplete
+    ? `all ${formatQuantity(states, "state", "states")} without reductions`
+    : `the first ${formatQuantity(states, "state", "states")} without reductions, not all`;
+  const cycleLines = cycles.flatMap((cycle) =>
+    wrapText(`Cycle: ${[...cycle, cycle[0] ?? ""].join(" -> ")}`, width, "  "),
+  );
+  const noCycle = isComplete ? "There is an order of locks: no cycle." : "No cycle so far.";
   return [
-    "Locks held while another was asked for:",
+    ...wrapText(`Locks held while another was asked for, in ${where}:`, width),
     ...(edgeLines.length === 0 ? ["  none"] : edgeLines),
-    ...cycleLines,
+    ...(cycles.length === 0 ? [noCycle] : cycleLines),
+    ...(hasMoreCycles ? [`More than these ${formatCount(cycles.length)} cycles.`] : []),
   ];
 }
 
 function describeEdge({ held, asked, thread, source }: LockOrderEdge): string {
-  return escapeControls(`  ${held} -> ${asked}  (${thread}: ${source})`);
+  return escapeControls(`${held} -> ${asked} (${thread}: ${source})`);
 }
 
 const SUMMARY_COLUMNS: readonly Column[] = [

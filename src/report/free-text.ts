@@ -138,7 +138,7 @@ export function describeLimits(free: FreedMemory): string[] {
 function renderHolders({ holders, stays }: FreeReport, top: number, place: TextPlace): readonly string[] {
   if (holders.length === 0) return [];
   const shown = holders.slice(0, top);
-  const kinds = kindColumns([stays], "by kind", 2);
+  const kinds = kindColumns([stays], "of it", 2);
   const columns: Column[] = [
     { heading: "PID", align: "right", rank: 0 },
     { heading: "User", align: "left", rank: 9, cutTo: 8, atMost: 12 },

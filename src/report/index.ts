@@ -1,3 +1,4 @@
+export { formatAnswerJson } from "./answer-json.ts";
 export { type CalibrationTextOptions, formatCalibrationText } from "./calibration-text.ts";
 export { type ListedCase, formatCheckCases, formatCheckCasesJson } from "./check-cases-text.ts";
 export { type TimedCheck, formatChecksJson } from "./check-json.ts";
@@ -24,6 +25,8 @@ export {
   formatSize,
   formatTime,
 } from "./format-number.ts";
+export { formatFreeRanking } from "./free-ranking-text.ts";
+export { type FreeTextOptions, formatFreeText } from "./free-text.ts";
 export { largestChangePercent } from "./process-lines.ts";
 export { formatReportJson, formatReportNdjson } from "./report-json.ts";
 export { type ReportTextOptions, formatReportText } from "./report-text.ts";
@@ -42,6 +45,10 @@ export {
 export { formatStateGraphDot, formatStateGraphMermaid } from "./state-graph-text.ts";
 export { formatStoryColumns } from "./story-columns.ts";
 export { formatStoryMermaid } from "./story-mermaid.ts";
+export { type SelectedSharing, type SharingSelection, selectSharing } from "./select-sharing.ts";
+export { EDGE_FORMATS, type EdgeFormat, formatSharingEdges } from "./sharing-edges.ts";
+export { formatSharingHeat } from "./sharing-heat.ts";
+export { type SharingTextOptions, formatSharingText } from "./sharing-text.ts";
 export { COLOUR_STYLES, PLAIN_STYLES, type StyleName, type Styles, chooseStyles } from "./styles.ts";
 export { type Cell, type Column, type Table, type TableOptions, renderTable } from "./text-table.ts";
 

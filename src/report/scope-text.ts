@@ -49,7 +49,7 @@ export function describeGaps(scope: CaptureScope): string[] {
         (coverage.everyFrameChecked ? "by number, not by name." : "for none of the pages."),
     );
   } else if (coverage.processesRefused > 0 && !coverage.everyFrameChecked) {
-    sentences.push("What those map that could not be read is not counted as theirs; --check finds it.");
+    sentences.push("What those map that could not be read is not counted as theirs; a capture with --check finds it.");
   }
   return sentences;
 }

@@ -78,7 +78,7 @@ function renderGroups(report: SharingReport, selected: SelectedSharing, place: T
   const rowsOf = (indexes: readonly number[]): SharingGroup[] => indexes.map((index) => groups[index]);
   const kinds = kindColumns(
     groups.map(({ shared }) => shared),
-    "shared, by kind",
+    "of it",
     2,
   );
   const figures = (of: Pick<SharingGroup, "mapped" | "private" | "shared">): Cell[] => [
@@ -121,7 +121,7 @@ function renderPairsOrMatrix(report: SharingReport, selected: SelectedSharing, p
   }
   const kinds = kindColumns(
     selected.pairs.map(({ shared }) => shared),
-    "by kind",
+    "of it",
     2,
   );
   const { lines } = renderTable(

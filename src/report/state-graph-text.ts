@@ -3,6 +3,7 @@
  */
 import type { GraphNode, StateGraph } from "../checker/index.ts";
 import { escapeControls } from "./display-text.ts";
+import { escapeMermaid } from "./mermaid-escapes.ts";
 
 const COLOUR_OF: Readonly<Record<GraphNode["kind"], string>> = {
   first: "lightblue",
@@ -22,7 +23,10 @@ export function formatStateGraphDot({ name, nodes, edges }: StateGraph): string 
     ...nodes.map(
       (node) => `  s${node.id} [label=${quote(labelOf(node).join("\n"))}, fillcolor=${COLOUR_OF[node.kind]}];`,
     ),
-    ...edges.map(({ from, to, thread, source }) => `  s${from} -> s${to} [label=${quote(`${thread}\n${source}`)}];`),
+    ...edges.map(
+      ({ from, to, thread, source }) =>
+        `  s${from} -> s${to} [label=${quote(source === "" ? thread : `${thread}\n${source}`)}];`,
+    ),
     "}",
   ];
   return `${lines.join("\n")}\n`;
@@ -32,8 +36,10 @@ export function formatStateGraphDot({ name, nodes, edges }: StateGraph): string 
 export function formatStateGraphMermaid({ nodes, edges }: StateGraph): string {
   const lines = [
     "stateDiagram-v2",
-    ...nodes.map((node) => `  state "${mermaidText(labelOf(node).join("<br/>"))}" as s${node.id}`),
-    ...edges.map(({ from, to, thread, source }) => `  s${from} --> s${to}: ${mermaidText(`${thread} ${source}`)}`),
+    ...nodes.map((node) => `  state "${labelOf(node).map(escapeMermaid).join("<br/>")}" as s${node.id}`),
+    ...edges.map(
+      ({ from, to, thread, source }) => `  s${from} --> s${to}: ${escapeMermaid(`${thread} ${source}`.trimEnd())}`,
+    ),
     ...nodes
       .filter(({ kind }) => kind === "deadlock" || kind === "broken")
       .map(({ id, kind }) => `  note right of s${id}: ${kind}`),
@@ -52,8 +58,4 @@ function quote(text: string): string {
     .map((line) => escapeControls(line).replaceAll("\\", "\\\\").replaceAll('"', '\\"'))
     .join("\\n");
   return `"${escaped}"`;
-}
-
-function mermaidText(text: string): string {
-  return escapeControls(text).replaceAll('"', "'").replaceAll(":", "#58;").replaceAll(";", "#59;");
 }

@@ -25,14 +25,22 @@ export function startSearch(
   options: CheckOptions,
   more: {
     readonly schedules?: Schedules;
+    /** Also look for the order of locks, in so many states at most; not after `stop`. */
+    readonly lockOrderStates?: number;
     /** Threads to search on, default 1. */
     readonly workers?: number;
     readonly onProgress?: (progress: SearchProgress) => void;
   } = {},
 ): RunningSearch {
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const { schedules, onProgress } = more;
-  const request: SearchRequest = { configuration, options, stop, ...(schedules === undefined ? {} : { schedules }) };
+  const { schedules, lockOrderStates, onProgress } = more;
+  const request: SearchRequest = {
+    configuration,
+    options,
+    stop,
+    ...(schedules === undefined ? {} : { schedules }),
+    ...(lockOrderStates === undefined ? {} : { lockOrderStates }),
+  };
   const done = new Promise<TimedSearch>((resolve, reject) => {
     // The host's own arguments (--input-type, --loader, ...) are not meant for this file.
     const worker = new Worker(workerUrl(), { workerData: request, execArgv: [] });

@@ -16,6 +16,8 @@ export interface SearchRequest {
   readonly configuration: CheckConfiguration;
   readonly options: CheckOptions;
   readonly schedules?: Schedules;
+  /** Also the order of locks, in so many states at most. */
+  readonly lockOrderStates?: number;
   /** Word 0 is set to 1 to end the search. */
   readonly stop: Int32Array<SharedArrayBuffer>;
 }

@@ -5,7 +5,7 @@
  * tells how far it is.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { StepsError, checkMachine, checkRandomly, elaborate } from "../checker/index.ts";
+import { StepsError, checkMachine, checkRandomly, elaborate, seeLockOrder } from "../checker/index.ts";
 import type { SearchReply, SearchRequest } from "./search-protocol.ts";
 
 const request = workerData as SearchRequest;
@@ -19,7 +19,7 @@ function isToGoOn(): boolean {
 }
 
 function search(): void {
-  const { configuration, options, schedules } = request;
+  const { configuration, options, schedules, lockOrderStates } = request;
   const machine = elaborate(configuration);
   const began = performance.now();
   const result =
@@ -35,7 +35,10 @@ function search(): void {
           reply({ type: "schedules", progress });
           return isToGoOn();
         });
-  reply({ type: "result", result, elapsedMs: performance.now() - began });
+  const elapsedMs = performance.now() - began;
+  const lockOrder =
+    lockOrderStates === undefined || !isToGoOn() ? undefined : seeLockOrder(machine, options, lockOrderStates);
+  reply({ type: "result", result: lockOrder === undefined ? result : { ...result, lockOrder }, elapsedMs });
 }
 
 try {

@@ -7,14 +7,8 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import { captureSmallMachine } from "../../test/figures/fake-capture.ts";
 import { WordFiles } from "../../test/figures/fake-proc.ts";
 import { machineOf, machineRecipes, mapPages } from "../../test/figures/machine-recipes.ts";
-import {
-  type SmallFolio,
-  type SmallMachine,
-  buildMachine,
-  entriesOf,
-  framesOf,
-  isCounted,
-} from "../../test/figures/small-machine.ts";
+import { type SmallFolio, type SmallMachine, buildMachine } from "../../test/figures/small-machine.ts";
+import { mappedFolios } from "../../test/study/slow-sharing.ts";
 import type { Capture } from "../capture/index.ts";
 import { FOLIO_KIND_NAMES } from "../kernel/index.ts";
 import { KIND_COLUMNS } from "./kind-bytes.ts";
@@ -52,25 +46,18 @@ function readTables(sets: SharingSets): { pages: Pages; folioPages: Pages; unmap
 
 /** The same, one page after the other. */
 function slowTables(machine: SmallMachine): ReturnType<typeof readTables> {
-  const mappers = new Map<number, Set<number>>();
-  for (const [mm, process] of machine.processes.entries()) {
-    if (process.ended) continue;
-    for (const { frame } of entriesOf(process)) mappers.set(frame, (mappers.get(frame) ?? new Set()).add(mm));
-  }
   const tables: ReturnType<typeof readTables> = { pages: {}, folioPages: {}, unmappedPages: {} };
   const add = (table: Pages, members: Iterable<number>, { kind }: SmallFolio, pages: number): void => {
     if (pages === 0) return;
     const key = `${[...members].toSorted((a, b) => a - b).join(",")} ${kind}`;
     table[key] = (table[key] ?? 0) + pages;
   };
-  for (const folio of machine.folios) {
-    if (!isCounted(folio.kind)) continue;
-    const frames = Array.from({ length: framesOf(folio) }, (_, index) => mappers.get(folio.head + index));
-    const mapped = frames.filter((members) => members !== undefined);
+  for (const { folio, mappers } of mappedFolios(machine)) {
+    const mapped = mappers.filter(({ size }) => size > 0);
     for (const members of mapped) add(tables.pages, members, folio, 1);
     const all = new Set(mapped.flatMap((members) => [...members]));
     add(tables.folioPages, all, folio, mapped.length);
-    if (mapped.length > 0) add(tables.unmappedPages, all, folio, frames.length - mapped.length);
+    add(tables.unmappedPages, all, folio, mappers.length - mapped.length);
   }
   return tables;
 }

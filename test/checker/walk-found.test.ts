@@ -14,7 +14,7 @@ import { findScheme } from "../../src/schemes/index.ts";
 const PROGRAM = `
 const EXCLUDED = 0              # 1: who maps holds a lock that the walker has alone
 lock rmap
-ghost stored: 0..MMS + 1 = MMS + 1
+ghost found_by_walk: 0..MMS + 1 = MMS + 1
 
 procedure change(m, maps) {
   if EXCLUDED { lock_shared rmap }
@@ -53,13 +53,13 @@ thread walker {
       unlock ptl[element(mm, i)][0][0]
     }
     walk_found(found)
-    ghost stored = found
+    ghost found_by_walk = found
     if EXCLUDED { unlock rmap }
   }
 }
 
-# The walk left the last state by its store: it found fewer than make the scheme lose count.
-sometimes stored_fewer: stored > 0 && stored < MMS
+# Fewer than make the scheme lose count.
+sometimes found_fewer: found_by_walk < MMS
 `;
 
 function checkWalk(id: string, constants: Readonly<Record<string, number>>): CheckResult {
@@ -80,8 +80,8 @@ function outcomes({ properties }: CheckResult): Readonly<Record<string, string>>
 
 /** As many address spaces as make the scheme lose count. */
 const SYSTEMS: readonly (readonly [id: string, mms: number, states: number])[] = [
-  ["three-state", 2, 0],
-  ["troll", 3, 0],
+  ["three-state", 2, 4814],
+  ["troll", 3, 307_575],
 ];
 
 for (const [id, mms, states] of SYSTEMS) {
@@ -100,7 +100,7 @@ for (const [id, mms, states] of SYSTEMS) {
   test(`${id}: where mapping excludes the walk, what it stores is right`, () => {
     const result = checkWalk(id, { MMS: mms, EXCLUDED: 1 });
     expect(result.coverage).toBe("complete");
-    expect(outcomes(result)).toMatchObject({ counts: "holds", deadlock: "holds", stored_fewer: "seen" });
+    expect(outcomes(result)).toMatchObject({ counts: "holds", deadlock: "holds", found_fewer: "seen" });
     expect(result.figures.states).toBe(states);
   });
 }

@@ -4,6 +4,7 @@
  * A text is written for folios of a few pages; a counter takes a PMD entry for 512 of them however small the folio is, and
  * keeps references itself where the checked programs keep them. The constants bridge that and nothing else.
  */
+import { expect } from "vitest";
 import { findScheme } from "../../src/schemes/index.ts";
 import { SideBySide, type SideBySideOptions } from "./side-by-side.ts";
 import type { Shape } from "./small-tables.ts";
@@ -59,4 +60,33 @@ export function pairOf(id: string, shape: Shape, constants: Readonly<Record<stri
   if (scheme === undefined) throw new Error(`there is no scheme ${id}`);
   const pair = PAIRS[id];
   return new SideBySide({ scheme, shape, ...pair, constants: { ...pair.constants, ...constants } });
+}
+
+/** Joint states by scheme: HUGE, STRADDLING, TWO_AREAS. Without memory of the past they are the page tables' 5^3, 2^8, 5^4. */
+export const JOINT_STATES: Readonly<Record<string, readonly [huge: number, straddling: number, twoAreas: number]>> = {
+  page: [1461, 511, 1249],
+  "mm-owner": [1461, 511, 1249],
+  "mapped-pages": [1461, 511, 1249],
+  "mm-owner-levels": [1461, 511, 1249],
+  sums: [125, 256, 625],
+  doublemap: [240, 256, 1482],
+  subpages: [125, 256, 625],
+  none: [125, 256, 625],
+  "three-state": [138, 287, 642],
+  troll: [186, 256, 738],
+  "vma-table": [125, 256, 625],
+  vma: [125, 256, 625],
+  "first-page": [125, 256, 625],
+  total: [125, 256, 625],
+  "rmap-id": [125, 256, 625],
+};
+
+/** Compares text and counter in all states of a shape; `index` is the shape's in JOINT_STATES. */
+export function expectAgreement(id: string, shape: Shape, index: 0 | 1 | 2): void {
+  const { states, isComplete, compared } = pairOf(id, shape).search();
+  expect({ states, isComplete }).toEqual({ states: JOINT_STATES[id][index], isComplete: true });
+  // Every answer was compared, and those about an address space where there was one.
+  for (const each of ["mapped", "mappings", "partial", "pageMapcount", "others", "canReuse"]) {
+    expect(compared[each], each).toBeGreaterThanOrEqual(states - 1);
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * That the steps agree with the counters would say little if the comparison could not fail: every change of a word or ghost
- * that a text makes is left out once, and the search must find a difference.
+ * that a text makes is left out once (a fence takes its place), and the search must find a difference.
  */
 import { expect, test } from "vitest";
 import { SCHEMES, type Scheme } from "../../src/schemes/index.ts";
@@ -22,10 +22,11 @@ const FOR_OTHERS = new Set(["sequence"]);
 for (const scheme of SCHEMES.filter(({ id }) => id !== "none")) {
   test(`${scheme.id}: none of its changes can be left out`, () => {
     const changes = [...scheme.steps.matchAll(CHANGE)].filter(({ groups }) => !FOR_OTHERS.has(groups?.word ?? ""));
-    expect(changes.length).toBeGreaterThan(0);
+    // three-state has none: it changes its word by compare and exchange.
+    expect(changes.length > 0).toBe(scheme.id !== "three-state");
     const unseen = changes
       .filter(({ index, 0: change }) => {
-        const steps = scheme.steps.slice(0, index) + scheme.steps.slice(index + change.length);
+        const steps = `${scheme.steps.slice(0, index)}fence${scheme.steps.slice(index + change.length)}`;
         return agrees({ ...scheme, steps }, {}) && agrees({ ...scheme, steps }, OTHER_HALF[scheme.id] ?? {});
       })
       .map(([change]) => change.trim());

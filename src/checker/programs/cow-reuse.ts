@@ -7,7 +7,7 @@
  * faults under the table's lock; its other thread zaps pages of the same folio at the same time (MADV_DONTNEED holds
  * the mmap lock for reading only, as the fault does, so the lock is left out).
  *
- * RULE: 0 what the scheme's canReuse says (4.1); 1 the page's mapcount is 1 (until 5.7); 2 the folio's reference count is 1
+ * SERIAL 1: operations do not overlap, as in a scenario. RULE: 0 what the scheme's canReuse says (4.1); 1 the page's mapcount is 1 (until 5.7); 2 the folio's reference count is 1
  * (5.9). With 0 and TABLES 2 the race that the re-check under the large lock is for can happen: the mapcount is read, the
  * other thread zaps an entry in the other table and puts its reference, and the reference count read then equals the
  * stale mapcount although the child's reference is among it.
@@ -78,8 +78,10 @@ initially {
 thread writer {
   repeat WRITES {
     op write {
+      begin_serial()
       pick p in page
       write_fault(parent(), p)
+      end_serial()
     }
   }
 }
@@ -87,8 +89,10 @@ thread writer {
 thread zapper {
   repeat ZAPS {
     op dontneed {
+      begin_serial()
       pick p in page
       unmap_batch(parent(), 0, p, 1)
+      end_serial()
     }
   }
 }
@@ -97,6 +101,7 @@ thread holder {
   pick p in page
   let seen: bool = 0
   op splice {
+    begin_serial()
     lock_tables(child(), 0, tableOf(p))
     let there = entries_in(child(), 0, p, 1)
     if there == 1 {
@@ -106,16 +111,21 @@ thread holder {
     unlock_tables(child(), 0, tableOf(p))
     let data = load content[p]
     seen = data
+    end_serial()
   }
   op unmap {
+    begin_serial()
     for t in 0..TABLES { unmap_batch(child(), 0, firstOf(t), endOf(t) - firstOf(t)) }
     ghost held_unmapped = 1
+    end_serial()
   }
   op look {
+    begin_serial()
     let now = load content[p]
     assert leak: now == seen
     ghost holding = 0
     put_references(1)
+    end_serial()
   }
 }
 

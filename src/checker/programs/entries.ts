@@ -16,6 +16,9 @@ const PMDS = 0                      # 1: there may be PMD entries
 
 const BATCHES = 1                   # 0: one page at a time
 
+const SERIAL = 0                    # 1: operations that say so do not overlap
+lock one_at_a_time
+
 ghost counting: 0..16               # threads inside add or remove
 ghost asking: mm?
 ghost was_alone: bool
@@ -25,8 +28,22 @@ define batchFirst(b) = b / PAGES
 define batchPages(b) = b % PAGES + 1
 define isBatch(b) = batchFirst(b) + batchPages(b) <= endOf(tableOf(batchFirst(b))) && (BATCHES || batchPages(b) == 1)
 
+procedure begin_serial() {
+  if SERIAL {
+    lock one_at_a_time
+  }
+}
+
+procedure end_serial() {
+  if SERIAL {
+    unlock one_at_a_time
+  }
+}
+
 procedure get_references(n) {
-  if REFERENCES { add refcount, n }
+  if REFERENCES {
+    add refcount, n
+  }
 }
 
 procedure put_references(n) {
@@ -59,7 +76,9 @@ procedure entries_in(m, v, first, n) {
 
 procedure set_entries(m, v, first, n) {
   for q in 0..PAGES {
-    if q >= first && q < first + n { store pte[m][v][q] = 1 }
+    if q >= first && q < first + n {
+      store pte[m][v][q] = 1
+    }
   }
 }
 
@@ -137,7 +156,9 @@ procedure map_huge(m, v) {
     }
     get_references(1)
     let done = count_on(0, PAGES, PMD, m, v)
-    if done == 1 { store pmd[m][v] = 1 }
+    if done == 1 {
+      store pmd[m][v] = 1
+    }
     unlock_tables(m, v, 0)
     if done == 1 { return 1 }
     put_references(1)
@@ -155,7 +176,9 @@ procedure unmap_huge(m, v) {
     store pmd[m][v] = 0
     ghost was_alone = asking != none && (was_alone || exclusiveTo(asking))
     let done = count_off(0, PAGES, PMD, m, v)
-    if done == 0 { store pmd[m][v] = 1 }
+    if done == 0 {
+      store pmd[m][v] = 1
+    }
     unlock_tables(m, v, 0)
     if done == 1 {
       put_references(1)
