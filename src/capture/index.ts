@@ -13,6 +13,7 @@ export type {
   Agreement,
   Capture,
   CapturedProcess,
+  FrameFlags,
   Machine,
   ProcessState,
   ReadingCost,
@@ -20,7 +21,29 @@ export type {
 } from "./capture.ts";
 export { CannotFreeze, type FrozenProcesses, findPids, freezeCgroup, freezeProcesses, lineage } from "./freeze.ts";
 export { CannotCapture, type LiveCapture, type LiveCaptureOptions, captureLive } from "./live-capture.ts";
+export { pageInFile } from "./candidate-places.ts";
+export type { FolioAround } from "./folio-around.ts";
+export {
+  type CountVerdict,
+  type FoundMappings,
+  type MappingSearch,
+  countFound,
+  findFolioInCapture,
+  findFramesInCapture,
+  folioInCapture,
+  judgeCounts,
+  observedSharing,
+} from "./found-mappings.ts";
 export { readMachine } from "./machine.ts";
+export {
+  type FileIdentity,
+  type NarrowAnswer,
+  type NarrowQuestion,
+  type NothingThere,
+  isVmaOfFile,
+  readKernelCounts,
+  readNarrowly,
+} from "./narrow-read.ts";
 export type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
 export type { PresentRuns } from "./present-runs.ts";
 export type { CaptureProgress } from "./progress.ts";
@@ -35,6 +58,17 @@ export {
   ATTRIBUTE_PMD_HEAD,
   type Histograms,
 } from "./run-passes.ts";
+export {
+  ENTRY_EXCLUSIVE,
+  ENTRY_FILE,
+  ENTRY_LEVEL_SHIFT,
+  ENTRY_PRESENT,
+  ENTRY_SOFT_DIRTY,
+  ENTRY_UFFD_WP,
+  type PageSelection,
+  type SelectedRun,
+  intervalsOf,
+} from "./selected-runs.ts";
 export { readSmapsFacts, readSmapsRollup } from "./smaps-facts.ts";
 export type { WriteCaptureOptions, WrittenCapture } from "./write-capture.ts";
 

@@ -226,7 +226,8 @@ function refuseHiddenFrames(totals: readonly ReaderTotals[], { mapcount }: Frame
   );
 }
 
-function refuseOtherPageSizes({ pageSizeBytes }: Machine): void {
+/** Throws CannotCapture where base pages are not those that Foliometer knows. */
+export function refuseOtherPageSizes({ pageSizeBytes }: Machine): void {
   if (pageSizeBytes === PAGE_SIZE_BYTES) return;
   throw new CannotCapture(
     `This machine's base pages are ${pageSizeBytes} bytes; Foliometer reads page tables of ${PAGE_SIZE_BYTES}-byte pages only.`,

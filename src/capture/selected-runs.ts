@@ -47,12 +47,10 @@ export interface SelectedRun {
   readonly bits: number;
 }
 
-/** Which pages: those of the VMA rows [firstVma, endVma) from startPage up to, not including, endPage. */
+/** Which pages of each VMA, by its row: from startPage up to, not including, endPage; equal where none is asked for. */
 export interface PageSelection {
-  readonly firstVma: number;
-  readonly endVma: number;
-  readonly startPage: number;
-  readonly endPage: number;
+  readonly startPage: Float64Array;
+  readonly endPage: Float64Array;
 }
 
 type AliveTables = Pick<PassTables, "mmOfVma" | "mmAlive">;
@@ -90,15 +88,15 @@ export function selectFrames(
 export function selectPages(
   runs: RunBlocks,
   { mmOfVma, mmAlive }: AliveTables,
-  { firstVma, endVma, startPage, endPage }: PageSelection,
+  { startPage, endPage }: PageSelection,
 ): SelectedRun[] {
   const found: SelectedRun[] = [];
   runs.forEachRun((block, at, vma) => {
-    if (vma < firstVma || vma >= endVma || mmAlive[mmOfVma[vma]] === 0) return;
+    if (startPage[vma] === endPage[vma] || mmAlive[mmOfVma[vma]] === 0) return;
     const page = pageOf(block, at);
     const pages = block[PAGES_AT + at];
-    const from = Math.max(page, startPage);
-    const behind = Math.min(page + pages, endPage);
+    const from = Math.max(page, startPage[vma]);
+    const behind = Math.min(page + pages, endPage[vma]);
     if (from >= behind) return;
     const step = block[STEP_AT + at];
     const frame = (block[FRAME_AT + 2 * at] >>> 0) + (block[FRAME_AT + 2 * at + 1] >>> 0) * WORD;

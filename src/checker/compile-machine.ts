@@ -72,11 +72,9 @@ export function compileMachine(
   const expressions = new ExpressionCode(machine, layout);
   const threads: ThreadFunctions[] = [];
   let scratchWords = 0;
+  const shared = { machine, layout, expressions, builtIn, hasDeeds };
   for (const thread of machine.threads.keys()) {
-    const compiled = compileThread(thread, {
-      ...{ machine, layout, expressions, builtIn, hasDeeds },
-      scratchFrom: scratchWords,
-    });
+    const compiled = compileThread(thread, { ...shared, scratchFrom: scratchWords });
     scratchWords += compiled.scratchWords;
     threads.push(compiled);
   }

@@ -255,7 +255,7 @@ class ThreadCompiler {
     return `${checks.join("")}${this.writeThread(rest, live)}${deed}${append}if(q!==null)C(q);\n`;
   }
 
-  /** As livelock-states.ts has it: finished or ended is progress; a step inside of an operation is work. */
+  /** Finished or ended is progress; a step inside of an operation is work. */
   private noteDeed(instruction: number): Code {
     const isEnd = this.text.instructions[instruction].op === "stop";
     const work = this.isInside(instruction) ? "(y&1)*2" : "((y&5)===5?2:0)";

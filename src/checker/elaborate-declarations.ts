@@ -46,6 +46,7 @@ export function elaborateDeclarations(
   const arrays = new Map<string, ArraySymbol>();
   const symbols = createSymbols(declarations, byName, given, arrays);
   layArrays(declarations, symbols, arrays);
+  checkUnused(declarations, symbols);
   return {
     symbols,
     sets: declarations
@@ -181,6 +182,14 @@ function remember<Value>(
     known.set(name, value);
     return value;
   };
+}
+
+/** Computes what nothing has asked for, so that a fault in it is seen. */
+function checkUnused(declarations: readonly Declaration[], symbols: Symbols): void {
+  for (const { kind, name, position, ...rest } of declarations) {
+    if (kind === "set" || kind === "index") symbols.axis(name, position);
+    if (kind === "const" && "domain" in rest && rest.domain !== undefined) symbols.table(name);
+  }
 }
 
 function layArrays(declarations: readonly Declaration[], symbols: Symbols, arrays: Map<string, ArraySymbol>): void {

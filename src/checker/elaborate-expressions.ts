@@ -261,6 +261,7 @@ function elaborateBinary({ operator, left, right, position }: ExpressionOf<"bina
       return typedConstant(condition.value);
     const second = elaborateExpression(right, view);
     const other = truthOf(second, `is an operand of ${operator}`, right.position, view);
+    if (condition.kind === "constant") return truth(other, second.parts);
     return truth(foldBinary(operator, condition, other), first.parts + second.parts + 1);
   }
   const second = elaborateExpression(right, view);

@@ -43,7 +43,7 @@ type StepStatement = StatementOf<
 >;
 
 /** Names that properties of the checker itself have. */
-const BUILT_IN_PROPERTIES: ReadonlySet<string> = new Set(["deadlock", "livelock"]);
+const BUILT_IN_PROPERTIES: ReadonlySet<string> = new Set(["deadlock", "livelock", "unlock"]);
 
 /** Writes the instructions of a block; its names and registers end with it. Throws StepsError at the first fault. */
 export function elaborateBlock(thread: ThreadDraft, block: Block, frame: Frame): void {

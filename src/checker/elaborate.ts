@@ -86,6 +86,7 @@ export function elaborate(configuration: CheckConfiguration): StepMachine {
   const initially = writeInitially(declarations, system, elaborated);
   const written = initially === undefined ? threads : [...threads, initially];
   const declared = elaborateProperties(declarations, elaborated, system, tell);
+  refuseNameTwice([...names.assertions, ...declared]);
   const asserted = names.assertions.filter((_, number) => isMet(written, "assertion", number));
   const operations = names.operations.filter((_, number) => isMet(written, "operation", number));
   const variables = withLockRanges(
@@ -275,6 +276,19 @@ function elaborateProperties(
       { name, when, condition: elaborateCondition(declaration.condition, view), origin: system.originOf(position) },
     ];
   });
+}
+
+/** A verdict is found by its property's name. (An assertion may stand in several places: it is one property.) */
+function refuseNameTwice(properties: readonly MachineProperty[]): void {
+  const first = new Map<string, Origin>();
+  for (const { name, origin } of properties) {
+    const earlier = first.get(name);
+    if (earlier !== undefined) {
+      const { text, line, column } = earlier;
+      throw new StepsError(`there is a property ${name} already, at ${text}:${line}:${column}`, origin);
+    }
+    first.set(name, origin);
+  }
 }
 
 function finishProperties(properties: readonly StateProperty[], variables: readonly Variable[]): StateProperty[] {

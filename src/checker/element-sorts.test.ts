@@ -91,8 +91,8 @@ test.each([
   ],
   [
     "a conditional of both",
-    ["store owner = m == none ? 0 : m"],
-    "a number goes where an element is, or an element where a number is",
+    ["let o = load owner", "store owner = o == m ? 0 : m"],
+    "the sides of ? are an element and a number",
   ],
   ["a condition of await", ["await first"], "is used as a truth"],
   ["a sum of elements", ["assert few: sum(o in mm: o) < 4"], "is summed"],
@@ -108,7 +108,7 @@ test("a property can tell elements apart, or leave them alike", () => {
 
 test("a use that tells elements apart is found behind a register whose sort is known only later", () => {
   const body = ["let o = none", "loop {", "if o != none && o > 0 { store count = 1 }", "o = load owner", "}"];
-  expect(reasonFor(...body)).toBe("a register gets an element and a number");
+  expect(reasonFor(...body)).toBe("a register of elements loads a number, or the other way");
 });
 
 test("the first state may tell elements apart: every state reached from it has its counterpart", () => {

@@ -198,7 +198,7 @@ test("a list is folded in its order, and an empty one is what it is told to be",
   const faulty = foldBinary("/", constantExpression(1), constantExpression(0));
   // The false operand comes first, so that the fault behind it is never looked at.
   expect(foldList("&&", [constantExpression(0), faulty, register], 1)).toEqual(constantExpression(0));
-  expect(foldList("||", [register, constantExpression(0)], 0)).toEqual(foldTruth(register));
+  expect(foldList("||", [foldTruth(register), constantExpression(0)], 0)).toEqual(foldTruth(register));
   expect(foldList("+", [], 0)).toEqual(constantExpression(0));
   expect(foldList("&&", [], 1)).toEqual(constantExpression(1));
 });

@@ -159,14 +159,17 @@ export function foldTable(values: readonly number[], index: MachineExpression): 
   return { kind: "table", values, index };
 }
 
-/** The operator over a list, as a tree as flat as can be, in the list's order; `empty` is its value for none. */
+/**
+ * The operator over a list (of truths for && and ||), as a tree as flat as can be, in the list's order; `empty` is its value
+ * for none.
+ */
 export function foldList(
   operator: "&&" | "||" | "+",
   operands: readonly MachineExpression[],
   empty: number,
 ): MachineExpression {
   if (operands.length === 0) return constantExpression(empty);
-  if (operands.length === 1) return operator === "+" ? operands[0] : foldTruth(operands[0]);
+  if (operands.length === 1) return operands[0];
   const middle = operands.length >> 1;
   return foldBinary(
     operator,

@@ -69,8 +69,7 @@ export function placeLabel(list: InstructionList, label: number): void {
 /** The finished instructions. The last draft must not lead past the end. Throws StepsError with the place of the fault. */
 export function assembleInstructions(list: InstructionList): Instruction[] {
   const drafts = list.drafts.map((draft) => decided(withTargets(draft, (label) => list.labels[label])));
-  const ends = drafts.map((_, at) => endOfJumps(drafts, at));
-  const straight = drafts.map((draft) => withTargets(draft, (target) => ends[target]));
+  const { straight, ends } = straightened(drafts);
   const kept = keptInOrder(straight, ends);
   const instructions = placeInOrder(straight, ends, kept);
   if (instructions.length > INSTRUCTIONS_MAX) {
@@ -92,6 +91,15 @@ function withTargets(draft: Draft, of: (target: number) => number): Draft {
     default:
       return draft;
   }
+}
+
+/** The drafts with all targets at the end of jumps, and for each where control is after the jumps that begin there. */
+function straightened(drafts: readonly Draft[]): { straight: readonly Draft[]; ends: readonly number[] } {
+  const ends = drafts.map((_, at) => endOfJumps(drafts, at));
+  const straight = drafts.map((draft) => decided(withTargets(draft, (target) => ends[target])));
+  // A branch whose sides have turned out to meet is one jump more.
+  const isDone = straight.every((draft, at) => draft.op === drafts[at].op);
+  return isDone ? { straight, ends } : straightened(straight);
 }
 
 /** A branch that always goes the same way is a jump. */

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { elaborate } from "./elaborate.ts";
 import type { SuccessorOptions } from "./interpret.ts";
 import { findLivelock, type Circle, type Deed, type LivelockGraph } from "./livelock.ts";
-import { interpretStates, type InterpretedStates } from "./livelock-states.ts";
+import { interpretStates, type InterpretedStates } from "../../test/checker/interpreted-graph.ts";
 import { pathOfStates } from "./retrace.ts";
 import type { StepMachine } from "./step-machine.ts";
 import { tellStory } from "./story.ts";

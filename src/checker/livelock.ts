@@ -34,12 +34,16 @@ export type Deed = "progress" | "work" | "other";
 /** States, each reached from the one before it, and the first again from the last. */
 export type Circle = readonly number[];
 
+/** A thread and its buffer have a bit each. */
+const MAX_THREADS = 16;
+
 /**
  * A livelock: a circle through all that makes it fair, from its first found state on. undefined if there is none. Of several
  * livelocks it is the one that is reached soonest.
  */
 export function findLivelock(graph: LivelockGraph): Circle | undefined {
   const { stateCount, threadCount } = graph;
+  if (threadCount > MAX_THREADS) throw new Error(`${threadCount} threads have no room in the bits of a number`);
   const componentOf = findComponents(graph);
   // By component a bit for each process that moves in it or, somewhere in it, cannot; and whether somebody is at work.
   const content = new Int32Array(stateCount);

@@ -16,3 +16,22 @@ test("another is refused with those that there are", () => {
     "calm one has no property storm; it has calm, deadlock, below-zero, unlock, livelock",
   );
 });
+
+function elaborated(...lines: readonly string[]): unknown {
+  return elaborate({ name: "twice", texts: [{ name: "twice", text: `${TEXT}${lines.join("\n")}\n` }] });
+}
+
+test("a second property of a name is refused, whatever its kind; an assertion in two places is one property", () => {
+  const refused = "twice:6:1: there is a property calm already, at twice:5:1";
+  expect(() => elaborated("never calm: x > 1")).toThrow(refused);
+  expect(() => elaborated("sometimes calm: x > 1")).toThrow(refused);
+  const asserts = "thread b {\n  store x = 0\n  assert twice: 1\n  store x = 1\n  assert twice: 1\n}";
+  expect(() => elaborated(asserts)).not.toThrow();
+  expect(() => elaborated(asserts, "always twice: 1")).toThrow("there is a property twice already, at twice:8:3");
+});
+
+test("names of the properties that every system has are refused", () => {
+  for (const name of ["deadlock", "livelock", "unlock"]) {
+    expect(() => elaborated(`always ${name}: 1`)).toThrow(`${name} is a property of the checker itself`);
+  }
+});

@@ -23,10 +23,10 @@
  * Nothing is put off for ever: where the thread could come back over safe steps alone, one of them is not safe, so every
  * chain ends, and the states that are kept are explored with all threads.
  *
- * Under TSO a store or unlock for whose entry there is certainly room touches only the thread's own buffer and is safe
- * whoever else uses its variable; protected variables stay protected, as the unlock leaves the buffer after the stores. A step that waits for an empty
- * buffer is safe only where the buffer is certainly empty. Ghosts and assertions look at memory, so that those behind a step
- * must not read what the thread's own buffer may hold.
+ * Under TSO a store or unlock for whose entry there is certainly room touches only the thread's own buffer and is safe,
+ * whoever else uses its variable; what a lock protects stays protected, as the unlock leaves the buffer after the stores. A
+ * step that waits for an empty buffer is safe only where the buffer is certainly empty. Ghosts and assertions look at
+ * memory, so that those behind a safe step read nothing that the thread's own buffer may hold.
  */
 import type { MemoryOrder } from "./check.ts";
 import { placesIn } from "./instruction-flow.ts";
@@ -53,7 +53,7 @@ const DEFAULT_BUFFER_ENTRIES = 2;
  * need be explored. Never a lock, an `await`, a choice, a beginning or an end.
  *
  * `observed`: variables of the `always`, `never` and `sometimes` properties to be checked (`observedVariables`); `quiet`
- * properties are seen to here. Throws StepsError for a text that leaves an operation past its end (operation-at.ts).
+ * properties are seen to here, all of them. Throws StepsError for a text that leaves an operation past its end (operation-at.ts).
  */
 export function safeSteps(
   machine: StepMachine,

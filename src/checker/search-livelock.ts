@@ -49,7 +49,12 @@ export function searchLivelock(
   { stateLimit, memoryLimitBytes, goesOn = () => true }: LivelockLimits,
 ): LivelockFinding {
   const whole: CheckOptions = {
-    ...{ memory, bufferEntries, stateLimit, partialOrderReduction: false, symmetry: false, properties: [] },
+    memory,
+    bufferEntries,
+    stateLimit,
+    partialOrderReduction: false,
+    symmetry: false,
+    properties: [],
     memoryLimitBytes: Math.max(memoryLimitBytes, MIN_MEMORY_LIMIT_BYTES),
   };
   const plan = planSearch(machine, whole, { hasDeeds: true });

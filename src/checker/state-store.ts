@@ -122,17 +122,17 @@ export class StateStore {
     const states = end / words;
     hashAll(out, words, states, hashes);
     this.touched ^= touchAll(this.table, this.slots - 1, this.slotWords, hashes, states);
-    for (let from = 0; from < states;) {
-      if (this.count >= this.room && !this.makeRoom()) return;
+    for (let from = 0; ;) {
       from = this.isNarrow
         ? words === 1
           ? this.addOneWord(out, from, states, parents, hashes)
           : this.addTwoWords(out, from, states, parents, hashes)
         : this.addLong(out, from, states, parents, hashes);
+      if (from === states || !this.makeRoom()) return;
     }
   }
 
-  /** As `addAll`, from state `from` on until the room ends; the state to go on with. */
+  /** As `addAll`, from state `from` on until a new one finds no room; its number in the batch, or `states`. */
   private addOneWord(out: Int32Array, from: number, states: number, parents: Int32Array, hashes: Int32Array): number {
     const { table, room } = this;
     const mask = this.slots - 1;
@@ -245,24 +245,42 @@ export class StateStore {
     this.table = new Int32Array(0);
     this.table = new Int32Array(slots * this.slotWords);
     this.room = this.roomIn(slots);
-    const { table, words } = this;
-    const mask = slots - 1;
     const hashes = new Int32Array(this.chunkStates);
     for (const [number, chunk] of this.chunks.entries()) {
       const states = Math.min(this.chunkStates, this.count - number * this.chunkStates);
-      hashAll(chunk, words, states, hashes);
-      for (let k = 0; k < states; k++) {
-        let slot = hashes[k] & mask;
-        if (this.slotWords === 1) {
-          while (table[slot] !== 0) slot = (slot + 1) & mask;
-          table[slot] = (chunk[k] + 1) | 0;
-          continue;
-        }
-        while (table[slot * 2 + 1] !== 0) slot = (slot + 1) & mask;
-        table[slot * 2] = this.isNarrow ? chunk[k * 2] : fingerprintOf(hashes[k]);
-        table[slot * 2 + 1] = this.isNarrow ? (chunk[k * 2 + 1] + 1) | 0 : number * this.chunkStates + k + 1;
-      }
+      hashAll(chunk, this.words, states, hashes);
+      this.touched ^= touchAll(this.table, slots - 1, this.slotWords, hashes, states);
+      if (!this.isNarrow) refillLong(this.table, slots - 1, hashes, states, number * this.chunkStates);
+      else if (this.words === 1) refillOneWord(this.table, slots - 1, hashes, states, chunk);
+      else refillTwoWords(this.table, slots - 1, hashes, states, chunk);
     }
+  }
+}
+
+/** Enters states of a chunk, none of which is in the table, where their hashes say. */
+function refillOneWord(table: Int32Array, mask: number, hashes: Int32Array, states: number, chunk: Int32Array): void {
+  for (let k = 0; k < states; k++) {
+    let slot = hashes[k] & mask;
+    while (table[slot] !== 0) slot = (slot + 1) & mask;
+    table[slot] = (chunk[k] + 1) | 0;
+  }
+}
+
+function refillTwoWords(table: Int32Array, mask: number, hashes: Int32Array, states: number, chunk: Int32Array): void {
+  for (let k = 0; k < states; k++) {
+    let slot = hashes[k] & mask;
+    while (table[slot * 2 + 1] !== 0) slot = (slot + 1) & mask;
+    table[slot * 2] = chunk[k * 2];
+    table[slot * 2 + 1] = (chunk[k * 2 + 1] + 1) | 0;
+  }
+}
+
+function refillLong(table: Int32Array, mask: number, hashes: Int32Array, states: number, first: number): void {
+  for (let k = 0; k < states; k++) {
+    let slot = hashes[k] & mask;
+    while (table[slot * 2 + 1] !== 0) slot = (slot + 1) & mask;
+    table[slot * 2] = fingerprintOf(hashes[k]);
+    table[slot * 2 + 1] = first + k + 1;
   }
 }
 

@@ -1,14 +1,15 @@
 /**
  * Symmetry reduction: the exchanges of set elements and of threads after which a system is still itself.
  *
- * The elements of a `set` and the threads of one declaration are alike until the text tells them apart; where they are alike
- * two states that differ only in who is who have the same future, and the explorer keeps one of them. An exchange of elements takes the
- * variables indexed by them, the values that name them and the threads bound to them along; an exchange of threads also who holds a lock.
+ * The elements of a `set` and the threads of one declaration are alike until the text tells them apart. Where they are, two
+ * states that differ only in who is who have the same future, and the explorer keeps one of them. An exchange of elements
+ * takes along the variables indexed by them, the values that name them and the threads bound to them; an exchange of
+ * threads, the locks that they hold.
  *
- * Nothing is believed of a text's manners: every exchange of two neighbours is compared with the whole system, instruction by
- * instruction and property by property (renamed-threads.ts), and exchanges of neighbours generate all others. What fails is
- * left out with the reason. The first state need not be symmetric: every state reached from one of two such states has its
- * counterpart reached from the other, and properties that hold in one hold in the other.
+ * Nothing is believed of a text's manners: every exchange of two neighbours is compared with the whole system, instruction
+ * by instruction and property by property (renamed-threads.ts), and exchanges of neighbours generate all others. What
+ * fails is left out, with the reason. The first state need not be symmetric: what is reached from a state has its
+ * counterpart reached from the state's twin, and a property that holds in one holds in the other.
  */
 import { expectKind, keyOfExpression, NotAlike, type Renaming } from "./renamed-expressions.ts";
 import { expectAlike } from "./renamed-threads.ts";

@@ -152,7 +152,7 @@ function lockOrderLines(order: LockOrderFound, width: number): string[] {
     ...wrapText(`Locks held while another was asked for, in ${where}:`, width),
     ...(edgeLines.length === 0 ? ["  none"] : edgeLines),
     ...(cycles.length === 0 ? [noCycle] : cycleLines),
-    ...(hasMoreCycles ? [`More than these ${formatCount(cycles.length)} cycles.`] : []),
+    ...(hasMoreCycles ? ["There are more cycles than these."] : []),
   ];
 }
 

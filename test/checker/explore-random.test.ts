@@ -11,7 +11,7 @@ import type { CheckOptions, CheckResult } from "../../src/checker/check.ts";
 import { elaborate } from "../../src/checker/elaborate.ts";
 import { checkMachine } from "../../src/checker/explore.ts";
 import { findLivelock } from "../../src/checker/livelock.ts";
-import { interpretStates } from "../../src/checker/livelock-states.ts";
+import { interpretStates } from "./interpreted-graph.ts";
 import { exploreReference, type ReferenceResult } from "../../src/checker/reference-explore.ts";
 import type { StepMachine } from "../../src/checker/step-machine.ts";
 import { StepsError } from "../../src/checker/syntax.ts";

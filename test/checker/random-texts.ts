@@ -1,10 +1,10 @@
 /**
  * Small systems in the step language, at random: what reductions and explorers are compared on.
  *
- * Two or three threads over a few words, ghosts, spinlocks and a readers' lock, with choices, operations, loops, picks of
+ * Two to six threads over a few words, ghosts, spinlocks and a readers' lock, with choices, operations, loops, picks of
  * interchangeable elements, assertions and every kind of property. They are made to be interesting rather than right: words
- * are read with a lock held and without, locks are left out, counts go below zero, threads wait for each other for ever. A text may have
- * no meaning (a value out of its range) or too many states; whoever compares leaves those out. Shrinking drops statements.
+ * are read with a lock held and without, locks are not given back, counts go below zero, threads wait for each other for
+ * ever. A text may have no meaning (a value out of its range) or too many states; whoever compares leaves those out.
  */
 import * as fc from "fast-check";
 
@@ -108,7 +108,7 @@ function anyStatement(depth: number, isInside: boolean): fc.Arbitrary<Statement>
   return fc.oneof(...simple, ...rare, ...nested, ...(isInside ? [] : [operation]));
 }
 
-/** Systems of 2 or 3 threads (4 if two declarations have two each). */
+/** One or two declarations, of one to three threads each. */
 export const randomSystems: fc.Arbitrary<RandomSystem> = fc.record({
   elements: fc.integer({ min: 2, max: 3 }),
   threads: fc.array(

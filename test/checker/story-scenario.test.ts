@@ -30,11 +30,16 @@ function commandsOf(scenario: StoryScenario): string[] {
     : scenario.text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
 }
 
-/** What each scheme answers at the last dump to "others" of the folio, asked by its last mapper, behind the truth. */
-function othersAtTheEnd(scenario: StoryScenario): { truth: unknown; answers: Record<string, unknown> } {
-  const { views } = runScenario(parsed(scenario), { config: "nopage", schemes: SCHEMES, checkInvariants: true });
-  const rows = views.at(-1)?.folios.flatMap(({ answers }) => answers.filter(({ question }) => question === "others"));
-  if (rows?.length !== 1) throw new Error("not one mapper of one folio is left");
+/** What each scheme answers at the last dump to "others" of the one folio, asked by a process, beside the truth. */
+function othersAtTheEnd(
+  scenario: StoryScenario,
+  config: "page" | "nopage",
+  process: string,
+): { truth: unknown; answers: Record<string, unknown> } {
+  const { views } = runScenario(parsed(scenario), { config, schemes: SCHEMES, checkInvariants: true });
+  const asked = views.at(-1)?.folios.flatMap(({ answers }) => answers.filter(({ question }) => question === "others"));
+  const rows = asked?.filter(({ about }) => about === process);
+  if (rows?.length !== 1) throw new Error(`${process} does not map one folio`);
   const [{ truth, answers }] = rows;
   return { truth, answers: Object.fromEntries(SCHEMES.map(({ id }, index) => [id, answers[index]])) };
 }
@@ -61,7 +66,7 @@ test("a third mm that outlives both owners: the checker's story leaves the folio
     "dump asked_1",
     "dump end",
   ]);
-  const { truth, answers } = othersAtTheEnd(scenario);
+  const { truth, answers } = othersAtTheEnd(scenario, "nopage", "M2");
   expect(truth).toBe(false);
   expect(answers).toMatchObject({ page: true, "mm-owner": true, "mapped-pages": true, sums: false, "rmap-id": false });
 });
@@ -72,6 +77,15 @@ test("the first page's count says NO of a folio that another maps: the model's f
   const column = SCHEMES.findIndex(({ id }) => id === "first-page");
   const said = views.at(-1)?.folios.flatMap(({ answers }) => answers.filter(({ question }) => question === "others"));
   expect(said?.some(({ truth, answers }) => truth === true && answers[column] === false)).toBe(true);
+});
+
+test("a fork behind MADV_DONTNEED of the first page: first-page is told to act on what the child maps, too", () => {
+  const constants = { PAGES: 4, THREADS: 1, OPERATIONS: 3 };
+  const scenario = scenarioOf("anonymous", "first-page", "no_false_exclusive", constants);
+  expect(commandsOf(scenario)).toContain("M0 fork M1");
+  const { truth, answers } = othersAtTheEnd(scenario, "page", "M0");
+  expect(truth).toBe(true);
+  expect(answers).toMatchObject({ "first-page": false, page: true, "mm-owner": true });
 });
 
 test("reuse by mapcount, vmspliced page: unsafe under the rule until 5.7, safe under today's", () => {

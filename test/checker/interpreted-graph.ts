@@ -12,9 +12,9 @@ import {
   type CheckerState,
   type SuccessorOptions,
   type Transition,
-} from "./interpret.ts";
-import type { Deed, LivelockGraph } from "./livelock.ts";
-import type { StepMachine } from "./step-machine.ts";
+} from "../../src/checker/interpret.ts";
+import type { Deed, LivelockGraph } from "../../src/checker/livelock.ts";
+import type { StepMachine } from "../../src/checker/step-machine.ts";
 
 /** The states behind a graph, with the shortest way to each. */
 export interface InterpretedStates extends LivelockGraph {

@@ -1,0 +1,4 @@
+/** Cases with PMD entries. */
+import { testCases } from "./case-outcome.ts";
+
+testCases("huge");

@@ -1,0 +1,4 @@
+/** Cases of reclaim's walk. */
+import { testCases } from "./case-outcome.ts";
+
+testCases("reclaim");
