@@ -28,11 +28,17 @@ export async function addEvents(
 ): Promise<void> {
   if (folios.count === 0) return;
   const replies = await threads.askAll(() => ({ type: "events", tables }), "events");
-  applyEvents(
+  fillFromEvents(
     replies.map(({ events }) => events),
     folios,
+    bitsShowSharing,
   );
-  if (bitsShowSharing) for (const { events } of replies) observeSharing(events, folios);
+}
+
+/** The same from the lists of events, each ascending by mm. */
+export function fillFromEvents(lists: readonly Int32Array[], folios: FolioColumns, bitsShowSharing: boolean): void {
+  applyEvents(lists, folios);
+  if (bitsShowSharing) for (const events of lists) observeSharing(events, folios);
   countHugetlbEntries(folios);
 }
 

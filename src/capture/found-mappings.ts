@@ -79,32 +79,34 @@ export function framesIn(intervals: Float64Array): number {
   return sum;
 }
 
+/** From a frame in the intervals to its place in their order. O(log intervals) a call. */
+export function placesOf(intervals: Float64Array): (frame: number) => number {
+  const before = new Float64Array(intervals.length / 2 + 1);
+  for (let at = 0; at < intervals.length / 2; at++) {
+    before[at + 1] = before[at] + intervals[2 * at + 1] - intervals[2 * at];
+  }
+  return (frame) => {
+    let low = 0;
+    let high = intervals.length / 2 - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (intervals[2 * middle] <= frame) low = middle;
+      else high = middle - 1;
+    }
+    return before[low] + frame - intervals[2 * low];
+  };
+}
+
 /** Entries found on each frame, in the order of the intervals. O(pages mapped + runs * log intervals). */
 export function countFound({ intervals, runs }: Pick<FoundMappings, "intervals" | "runs">): Int32Array {
   const counts = new Int32Array(framesIn(intervals));
-  const places = new Float64Array(intervals.length / 2);
-  for (let at = 1; at < places.length; at++) {
-    places[at] = places[at - 1] + intervals[2 * at - 1] - intervals[2 * at - 2];
-  }
+  const placeOf = placesOf(intervals);
   for (const { frame, pages, step } of runs) {
-    const lowest = step < 0 ? frame - pages + 1 : frame;
-    const interval = intervalOf(intervals, lowest);
-    const place = places[interval] + lowest - intervals[2 * interval];
+    const place = placeOf(step < 0 ? frame - pages + 1 : frame);
     if (step === 0) counts[place] += pages;
     else for (let at = 0; at < pages; at++) counts[place + at] += 1;
   }
   return counts;
-}
-
-function intervalOf(intervals: Float64Array, frame: number): number {
-  let low = 0;
-  let high = intervals.length / 2 - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (intervals[2 * middle] <= frame) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }
 
 /** Holds what was found against the kernel's counts. */

@@ -20,6 +20,8 @@ export type {
   ThpSizeSettings,
 } from "./capture.ts";
 export { CannotFreeze, type FrozenProcesses, findPids, freezeCgroup, freezeProcesses, lineage } from "./freeze.ts";
+export type { IncrementalCapture, ReadingNow } from "./incremental-capture.ts";
+export { IncrementalReader, type RefreshOptions } from "./incremental-reader.ts";
 export { CannotCapture, type LiveCapture, type LiveCaptureOptions, captureLive } from "./live-capture.ts";
 export { pageInFile } from "./candidate-places.ts";
 export type { FolioAround } from "./folio-around.ts";
@@ -33,6 +35,7 @@ export {
   folioInCapture,
   judgeCounts,
   observedSharing,
+  placesOf,
 } from "./found-mappings.ts";
 export { readMachine } from "./machine.ts";
 export {

@@ -218,7 +218,10 @@ function withCounting(
  * The kernel shows every frame number as 0 to an opener without CAP_SYS_ADMIN, root in a container for instance
  * (kernel-facts 3.11): entries without frames would make a report of zeros.
  */
-function refuseHiddenFrames(totals: readonly ReaderTotals[], { mapcount }: FrameTable): void {
+export function refuseHiddenFrames(
+  totals: readonly Pick<ReaderTotals, "entriesPresent">[],
+  { mapcount }: Pick<FrameTable, "mapcount">,
+): void {
   const present = totals.reduce((sum, { entriesPresent }) => sum + entriesPresent, 0);
   if (present === 0 || mapcount[0] < present) return;
   throw new CannotCapture(
@@ -226,7 +229,7 @@ function refuseHiddenFrames(totals: readonly ReaderTotals[], { mapcount }: Frame
   );
 }
 
-/** Throws CannotCapture where base pages are not those that Foliometer knows. */
+/** Refuses a machine whose base pages are not of 4 KiB. */
 export function refuseOtherPageSizes({ pageSizeBytes }: Machine): void {
   if (pageSizeBytes === PAGE_SIZE_BYTES) return;
   throw new CannotCapture(

@@ -75,7 +75,7 @@ function foundCounts({ frames, folios, machine }: CheckOptions): FoundCounts {
 }
 
 /** Evenly spread mapped blocks, from a random start. */
-function sampleBlocks(blockMapped: Uint8Array): Uint8Array {
+export function sampleBlocks(blockMapped: Uint8Array): Uint8Array {
   const chosen = new Uint8Array(blockMapped.length);
   const mapped: number[] = [];
   for (const [block, is] of blockMapped.entries()) if (is === 1) mapped.push(block);

@@ -71,6 +71,8 @@ export interface ReaderTotals {
   reads: number;
   scans: number;
   longestScanMs: number;
+  /** The longest read of pagemap. It takes the target's mmap lock anew for every 2 MiB of its 64 MiB. */
+  longestReadMs: number;
   errno: string | undefined;
 }
 
@@ -83,6 +85,7 @@ export class PagemapReader {
     reads: 0,
     scans: 0,
     longestScanMs: 0,
+    longestReadMs: 0,
     errno: undefined,
   };
   /** Bytes of pagemap read for the current item. */
@@ -166,8 +169,11 @@ export class PagemapReader {
     const count = Math.min(BUFFER_ENTRIES - (page % BUFFER_ENTRIES), end - page);
     this.piecePage = page;
     this.totals.reads++;
+    const started = performance.now();
     try {
       const got = readSync(this.fd, this.bytes, 0, count * 8, page * 8);
+      const elapsed = performance.now() - started;
+      if (elapsed > this.totals.longestReadMs) this.totals.longestReadMs = elapsed;
       this.bytesRead += got;
       return got >>> 3;
     } catch (error) {

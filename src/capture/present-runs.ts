@@ -15,7 +15,7 @@ import {
   RUN_FILE,
   RUN_LEVEL_SHIFT,
   RUN_PRESENT,
-  type RunBlocks,
+  type RunSource,
   STEP_AT,
 } from "./run-blocks.ts";
 
@@ -46,7 +46,7 @@ const PAGE_SHIFT = 12;
 
 /** The present runs of one reader, in its order, in pieces. O(runs). */
 export function collectPresentRuns(
-  runs: RunBlocks,
+  runs: RunSource,
   { mmOfVma, mmAlive, frameCount }: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount">,
 ): PresentRuns[] {
   let found = emptyPiece();

@@ -33,10 +33,13 @@ interface FullBlock {
 /** Receives a block and the number of its runs in use. The block is valid during the call only. */
 export type BlockVisitor = (block: Int32Array, runs: number) => void;
 
+/** What a pass over runs needs of whoever holds them. */
+export type RunSource = Pick<RunBlocks, "templates" | "forEachBlock" | "forEachRun">;
+
 /** The runs that one thread holds, in order, within a memory bound. */
 export class RunBlocks {
   /** Where records marked RUN_TEMPLATE find their runs. */
-  readonly templates = new RunTemplates();
+  readonly templates: RunTemplates;
   /** Whether a reader may refer to templates: not where the blocks are a file that others read. */
   readonly useTemplates: boolean;
   private current: Int32Array = new Int32Array(BLOCK_RUNS * WORDS_PER_RUN);
@@ -51,12 +54,14 @@ export class RunBlocks {
   /**
    * `memoryBlocks`: full blocks kept in memory; further ones live in the store alone.
    * `saveEveryBlock`: the store is the product (a capture being written), not just a spill.
+   * `templates`: those of earlier readings, to be shared with them; its own if absent.
    */
   constructor(
     store: BlockStore | undefined,
-    options: { memoryBlocks: number; saveEveryBlock: boolean; useTemplates?: boolean },
+    options: { memoryBlocks: number; saveEveryBlock: boolean; useTemplates?: boolean; templates?: RunTemplates },
   ) {
     this.store = store;
+    this.templates = options.templates ?? new RunTemplates();
     this.useTemplates = options.useTemplates === true;
     this.memoryBlocks = options.memoryBlocks;
     this.saveEveryBlock = options.saveEveryBlock;

@@ -19,7 +19,7 @@ import {
   RUN_LEVEL_SHIFT,
   RUN_PRESENT,
   RUN_TEMPLATE,
-  type RunBlocks,
+  type RunSource,
   STEP_AT,
   VMA_AT,
 } from "./run-blocks.ts";
@@ -64,7 +64,7 @@ class WordList {
 
 /** Adds (1) or takes back (-1) the runs of every mm for which `wanted` is 1. Returns entries outside the table. */
 export function countRuns(
-  runs: RunBlocks,
+  runs: RunSource,
   mmOfVma: Int32Array,
   wanted: Uint8Array,
   difference: FrameDifference,
@@ -83,7 +83,7 @@ export function countRuns(
 }
 
 /** The batches on large folios, in the order of the runs: words of EVENT_WORDS each. */
-export function collectEvents(runs: RunBlocks, tables: PassTables): Int32Array {
+export function collectEvents(runs: RunSource, tables: PassTables): Int32Array {
   const list = new WordList();
   const { mmOfVma, mmAlive, frameCount } = tables;
   const blockHasFolio = blocksWithFolios(tables);
@@ -200,7 +200,7 @@ export interface Histograms {
 
 /** Counts pages by class, VMA by VMA, in the order of the runs. */
 export function collectHistograms(
-  runs: RunBlocks,
+  runs: RunSource,
   tables: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount">,
   classOfFrame: Int32Array,
   classCount: number,

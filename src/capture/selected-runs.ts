@@ -20,7 +20,7 @@ import {
   RUN_PRESENT,
   RUN_SOFT_DIRTY,
   RUN_UFFD_WP,
-  type RunBlocks,
+  type RunSource,
   STEP_AT,
 } from "./run-blocks.ts";
 
@@ -61,7 +61,7 @@ const PAGE_SHIFT = 12;
 
 /** Present runs of living address spaces on frames of the intervals. O(runs + answer * log intervals). */
 export function selectFrames(
-  runs: RunBlocks,
+  runs: RunSource,
   { mmOfVma, mmAlive }: AliveTables,
   intervals: Float64Array,
 ): SelectedRun[] {
@@ -86,7 +86,7 @@ export function selectFrames(
 
 /** Runs at the pages, present or not. O(runs). */
 export function selectPages(
-  runs: RunBlocks,
+  runs: RunSource,
   { mmOfVma, mmAlive }: AliveTables,
   { startPage, endPage }: PageSelection,
 ): SelectedRun[] {

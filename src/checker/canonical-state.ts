@@ -7,9 +7,12 @@
  * only the place changes, a small table where the value does. Renamings are compared word by word and given up at the first
  * word that is greater.
  *
+ * Which renamings need to be tried follows from the state (canonical-order.ts).
+ *
  *     O[j]        word j of the state as it came        w0, w1, ...
  *     out[i+j]    word j of the least so far            b0, b1, ...
  */
+import { createOrder } from "./canonical-order.ts";
 import type { Code } from "./compile-expression.ts";
 import { type BufferLayout, type Field, maskOf, type StateLayout, type ThreadLayout } from "./state-layout.ts";
 import type { StepMachine, ValueKind, Variable } from "./step-machine.ts";
@@ -18,8 +21,6 @@ import type { Symmetry } from "./symmetries.ts";
 /** Replaces each state in `states[from]` to below `states[to]` by the least that is like it. */
 export type Canonicaliser = (states: Int32Array, from: number, to: number) => void;
 
-/** Renamings in one generated function: more, and engines would leave it to the interpreter. */
-const RENAMINGS_A_FUNCTION = 12;
 /** Bits of a value that is renamed through a table. */
 const MAX_TABLE_BITS = 20;
 
@@ -31,22 +32,31 @@ export function createCanonicaliser(
 ): Canonicaliser | undefined {
   if (permutations.length < 2) return undefined;
   const code = new RenamingCode(machine, layout);
-  const functions: Code[] = [];
-  for (let first = 1; first < permutations.length; first += RENAMINGS_A_FUNCTION) {
-    const some = permutations.slice(first, first + RENAMINGS_A_FUNCTION);
-    functions.push(code.functionOf(functions.length, some));
-  }
   const { words } = layout;
-  const copies = Array.from({ length: words }, (_, word) => `O[${word}]=out[i+${word}];`).join("");
-  const calls = functions.map((_, number) => `c${number}(out,i);`).join("");
+  const order = createOrder(machine, layout, permutations);
+  const renamings = permutations.map((permutation, number) => code.functionOf(number, permutation));
+  const copies = Array.from({ length: words }, (_, word) => `O[${word}]=w${word};`).join("");
+  const sources = Array.from({ length: words }, (_, word) => `w${word}=out[i+${word}]`).join();
   const tables = code.tables.map((_, table) => `const T${table}=T[${table}];\n`).join("");
-  const loop = `return function(out,from,to){for(let i=from;i<to;i+=${words}){${copies}\n${calls}}};\n`;
+  const names = `const R=[${permutations.map((_, number) => `c${number}`).join()}];\n`;
+  const loop = `return function(out,from,to){for(let i=from;i<to;i+=${words}){
+const ${sources};
+${order.code}let l=L.get(key);
+if(l===undefined){l=F(key);L.set(key,l);}
+if(l.length===1&&l[0]===0)continue;
+${copies}
+R[l[0]](out,i,-1);
+for(let k=1;k<l.length;k++)R[l[k]](out,i,0);
+}};
+`;
   // The text is made of numbers and of names made here (compile-machine.ts).
   // eslint-disable-next-line no-new-func, typescript/no-implied-eval
-  const make = new Function("T", "O", `"use strict";\n${tables}${functions.join("")}${loop}`) as (
+  const make = new Function("T", "O", "L", "F", `"use strict";\n${tables}${renamings.join("")}${names}${loop}`) as (
     ...values: unknown[]
   ) => Canonicaliser;
-  return make(code.tables, new Int32Array(words));
+  return make(code.tables, new Int32Array(words), new Map<number, Int32Array>(), (key: number) =>
+    Int32Array.from(order.renamingsFor(key)),
+  );
 }
 
 /** Bits that keep their value and go to another place. */
@@ -69,22 +79,17 @@ class RenamingCode {
     this.layout = layout;
   }
 
-  functionOf(number: number, permutations: readonly Symmetry[]): Code {
+  /** Renames O into `out` if that is less than what stands there, or (k -1) whatever stands there. */
+  functionOf(number: number, permutation: Symmetry): Code {
     const words = [...Array(this.layout.words).keys()];
     const sources = `const ${words.map((word) => `w${word}=O[${word}]`).join()};\n`;
-    const least = `let ${words.map((word) => `b${word}=out[i+${word}]`).join()},v0=0,k=0;\n`;
-    const blocks = permutations.map((permutation) => this.compare(this.renamedWords(permutation)));
-    const result = words.map((word) => `out[i+${word}]=b${word};`).join("");
-    return `function c${number}(out,i){\n${sources}${least}${blocks.join("")}${result}\n}\n`;
-  }
-
-  /** Each word in turn: greater ends it, less decides it; k is -1 once the renamed state is known to be less. */
-  private compare(renamed: readonly Code[]): Code {
-    const steps = renamed.map(
-      (code, word) => `const v${word}=${code};if(k===0){if(v${word}>b${word})break P;if(v${word}<b${word})k=-1;}\n`,
+    // Each word in turn: greater ends it, less decides it.
+    const steps = this.renamedWords(permutation).map(
+      (code, word) =>
+        `const v${word}=${code};if(k===0){const b=out[i+${word}];if(v${word}>b)return;if(v${word}<b)k=-1;}\n`,
     );
-    const take = renamed.map((_, word) => `b${word}=v${word};`).join("");
-    return `P:{k=0;\n${steps.join("")}${take}}\n`;
+    const take = words.map((word) => `out[i+${word}]=v${word};`).join("");
+    return `function c${number}(out,i,k){\n${sources}${steps.join("")}${take}\n}\n`;
   }
 
   /** The words of the state that a renaming makes of w0, w1, ... */

@@ -12,9 +12,15 @@ import { LOCK_CASES } from "./lock-cases.ts";
 /** All cases, in the order in which they are listed. */
 export const CHECK_CASES: readonly CheckCase[] = [...COUNTING_CASES, ...CONSUMER_CASES, ...LOCK_CASES];
 
-/** The cases for a scheme; none if no scheme has that id. */
+/** Those that every scheme of the catalogue has. */
+const GENERAL_CASES = CHECK_CASES.filter(({ schemes }) =>
+  CHECK_CASES.every((other) => other.schemes.every((scheme) => schemes.includes(scheme))),
+);
+
+/** The cases for a scheme. Of one that the catalogue does not know yet, those that all others have: nothing is expected. */
 export function casesOf(schemeId: string): readonly CheckCase[] {
-  return CHECK_CASES.filter(({ schemes }) => schemes.includes(schemeId));
+  const named = CHECK_CASES.filter(({ schemes }) => schemes.includes(schemeId));
+  return named.length > 0 ? named : GENERAL_CASES;
 }
 
 /** The case of that id, or undefined. */

@@ -111,6 +111,14 @@ test("a use that tells elements apart is found behind a register whose sort is k
   expect(reasonFor(...body)).toBe("a register of elements loads a number, or the other way");
 });
 
+test("registers that were set to each other before either had an element are of one sort", () => {
+  const body = ["let a = none", "let b = none", "a = b", "b = m"];
+  expect(reasonFor(...body, "store owner = a")).toBeUndefined();
+  expect(reasonFor(...body, "store count = a")).toBe(
+    "a number goes where an element is, or an element where a number is",
+  );
+});
+
 test("the first state may tell elements apart: every state reached from it has its counterpart", () => {
   const text = `${DECLARATIONS}word mine[m in mm]: bool = m == 0\ninitially { store entry[element(mm, 0)][0] = 1 }\nthread t { }`;
   const machine = machineOf(text);

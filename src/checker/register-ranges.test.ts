@@ -55,6 +55,13 @@ test("a branch that cannot be taken gives nothing", () => {
   ]);
 });
 
+test("a value that is excluded at an end of the range narrows it", () => {
+  const body = ["let r = load w", "let s = 0", "if r != 0 { s = r - 1 }", "store w = s"];
+  expect(rangesOf(...body)).toEqual(["r: 0..6", "s: 0..5"]);
+  const last = ["let r = load w", "let s = 0", "if r { if r != 6 { s = r + 1 } }", "store w = s"];
+  expect(rangesOf(...last)).toEqual(["r: 0..6", "s: 0..6"]);
+});
+
 test("the require of a pick narrows what goes on", () => {
   const body = ["let r = load w", "pick x in 0..2 where r < 3", "let s = r + x", "store w = s"];
   expect(rangesOf(...body)).toEqual(["r: 0..6", "x: 0..1", "s: 0..3"]);

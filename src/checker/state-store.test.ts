@@ -75,6 +75,21 @@ for (const shape of SHAPES) {
   });
 }
 
+test("states of the same hash are told apart by their words", () => {
+  // Of so many there are about ten pairs with equal 32-bit hashes.
+  const STATES = 300_000;
+  const store = new StateStore({ ...UNLIMITED, words: 3, hasSpareBit: true });
+  const out = new Int32Array(STATES * 3);
+  let random = 1;
+  for (let at = 0; at < out.length; at++) out[at] = random = (Math.imul(random, 1_664_525) + 1_013_904_223) | 0;
+  const different = new Set(
+    Array.from({ length: STATES }, (_, state) => out.subarray(state * 3, state * 3 + 3).join()),
+  );
+  store.addAll(out, out.length, new Int32Array(STATES), new Int32Array(STATES));
+  expect(store.count).toBe(different.size);
+  expect(different.size).toBe(STATES);
+});
+
 test("at the limit of states a store is full and keeps what it has", () => {
   const store = new StateStore({ words: 1, hasSpareBit: true, memoryLimitBytes: 2 ** 30, stateLimit: 10 });
   addAll(store, 1, [[1], [2], [3], [1]]);

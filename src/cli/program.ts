@@ -19,6 +19,7 @@ import { addSchemes } from "./schemes.ts";
 import { addSharing } from "./sharing.ts";
 import { addSmaps } from "./smaps.ts";
 import { addVerify } from "./verify.ts";
+import { addWho } from "./who.ts";
 import { addWorkloads } from "./workloads.ts";
 
 const DESCRIPTION =
@@ -60,6 +61,7 @@ export function buildProgram(): Command {
     addSmaps,
     addSharing,
     addFree,
+    addWho,
     addRun,
     addVerify,
     addReproduce,

@@ -51,6 +51,9 @@ export { formatSharingHeat } from "./sharing-heat.ts";
 export { type SharingTextOptions, formatSharingText } from "./sharing-text.ts";
 export { COLOUR_STYLES, PLAIN_STYLES, type StyleName, type Styles, chooseStyles } from "./styles.ts";
 export { type Cell, type Column, type Table, type TableOptions, renderTable } from "./text-table.ts";
+export { formatWhoNothingText } from "./who-nothing-text.ts";
+export { formatWhoRangeText } from "./who-range-text.ts";
+export { type WhoTextOptions, formatWhoText } from "./who-text.ts";
 
 /** The JSON Schema of the JSON report, as text. Loaded on demand: nothing on the way to a figure needs it. */
 export async function formatReportJsonSchema(): Promise<string> {

@@ -45,7 +45,14 @@ export {
   studySharing,
 } from "./sharing-matrix.ts";
 export { type SharingSets, collectSharingSets } from "./sharing-sets.ts";
-export { type HistoryChoice, type SmapsUnderScheme, smapsUnderScheme } from "./smaps-under-scheme.ts";
+export {
+  type HistoryChoice,
+  type PreparedSmaps,
+  type SmapsUnderScheme,
+  prepareSmaps,
+  smapsOfProcess,
+  smapsUnderScheme,
+} from "./smaps-under-scheme.ts";
 export {
   type Edit,
   type ShrunkLines,
@@ -56,5 +63,10 @@ export {
   simplifications,
   textOf,
 } from "./shrink-lines.ts";
+export { type MemoryStack, type StackReport, sumStacks } from "./stack-sums.ts";
 export { type RunningSearch, type TimedSearch, startSearch } from "./search-in-thread.ts";
 export type { Schedules, SearchProgress } from "./search-protocol.ts";
+export { type WhoFound, type WhoQuestion, findInCapture } from "./who-in-capture.ts";
+export * from "./who-maps.ts";
+export { type RangeMapper, type WhoRangeReport, reportWhoRange } from "./who-range.ts";
+export { type AnsweredNothing, type WhoNothingReport, reportWhoNothing } from "./who-nothing.ts";

@@ -87,27 +87,20 @@ export async function sumCapture(capture: Capture, schemes: readonly Scheme[]): 
   const vmas = new MappingSums(capture.vmas.length, schemes.length);
   const swapPages = new Float64Array(capture.vmas.length);
   const movingPages = new Float64Array(capture.vmas.length);
-  const swapKinds = swapTypeTable(swapLayout(capture));
-  for (const { triples, swap } of histograms) {
+  for (const histogram of histograms) {
+    const { triples } = histogram;
     for (let at = 0; at < triples.length; at += 3) {
       addTriple(vmas, classes, { row: triples[at], index: triples[at + 1], pages: triples[at + 2] });
     }
-    for (let at = 0; at < swap.length; at += 4) {
-      const kind = swapKinds[swap[at + 1] & SWAP_TYPE_MASK];
-      const pages = swap[at + 2];
-      if (kind === SWAP_KIND_SWAP) swapPages[swap[at]] += pages;
-      else if (kind !== SWAP_KIND_MARKER) {
-        vmas.addNotPresent(swap[at], pages, entryOfPagemapBits(swap[at + 3]));
-        movingPages[swap[at]] += pages;
-      }
-    }
+    addNotPresent(capture, histogram, vmas, { swapPages, movingPages, rowOf: (vma) => vma });
   }
   return { schemes, answers, classes, vmas, swapPages, movingPages, histograms };
 }
 
-function addTriple(
+/** Adds so many pages of a class and with attributes (`index`, as in a histogram) to a row. */
+export function addTriple(
   sums: MappingSums,
-  { classes }: FrameClasses,
+  { classes }: Pick<FrameClasses, "classes">,
   { row, index, pages }: { readonly row: number; readonly index: number; readonly pages: number },
 ): void {
   const frameClass = classes[Math.floor(index / ATTRIBUTES)];
@@ -123,6 +116,34 @@ function addTriple(
   sums.add(row, frameClass, pages, entry);
 }
 
+/**
+ * Adds the entries of a histogram that are not present: those that hold a page (migration, hwpoison) to the row that
+ * `rowOf` gives for their VMA; swap and moving pages by VMA, where asked for.
+ */
+export function addNotPresent(
+  capture: Capture,
+  { swap }: Histograms,
+  sums: MappingSums,
+  to: {
+    readonly rowOf: (vma: number) => number;
+    readonly swapPages?: Float64Array;
+    readonly movingPages?: Float64Array;
+  },
+): void {
+  const swapKinds = swapTypeTable(swapLayout(capture));
+  const { swapPages, movingPages, rowOf } = to;
+  for (let at = 0; at < swap.length; at += 4) {
+    const kind = swapKinds[swap[at + 1] & SWAP_TYPE_MASK];
+    const pages = swap[at + 2];
+    if (kind === SWAP_KIND_SWAP) {
+      if (swapPages !== undefined) swapPages[swap[at]] += pages;
+    } else if (kind !== SWAP_KIND_MARKER) {
+      sums.addNotPresent(rowOf(swap[at]), pages, entryOfPagemapBits(swap[at + 3]));
+      if (movingPages !== undefined) movingPages[swap[at]] += pages;
+    }
+  }
+}
+
 function entryOfPagemapBits(bits: number): number {
   return (bits & RUN_FILE) !== 0 ? ENTRY_FILE : 0;
 }
@@ -134,8 +155,12 @@ function swapLayout({ machine }: Capture): Parameters<typeof swapTypeTable>[0] {
 
 /** The report. The capture stays open. */
 export async function reportOnCapture(capture: Capture, wanted: readonly Scheme[]): Promise<CaptureReport> {
-  const schemes = orderSchemes(capture, wanted);
-  const sums = await sumCapture(capture, schemes);
+  return reportOnSums(capture, await sumCapture(capture, orderSchemes(capture, wanted)));
+}
+
+/** The report on sums made before. */
+export function reportOnSums(capture: Capture, sums: CaptureSums): CaptureReport {
+  const { schemes } = sums;
   const processes = capture.processes.map((process) => reportProcess(process, sums));
   // A shared address space counts once in totals.
   const counted = processes.filter(({ state }) => state === "complete");

@@ -45,7 +45,7 @@ export interface SmapsUnderScheme {
 }
 
 /** Pages of a VMA by side under the kernel's scheme and under the one asked for. */
-interface Sides {
+export interface Sides {
   privateBoth: number;
   toShared: number;
   toPrivate: number;
@@ -57,6 +57,14 @@ interface Sides {
   sharedUnits: number;
 }
 
+/** What a process's smaps are computed from, beside the capture. */
+export interface SmapsQuestion {
+  readonly scheme: Scheme;
+  /** All schemes there are; the running kernel's own is among them. */
+  readonly all: readonly Scheme[];
+  readonly history: HistoryChoice;
+}
+
 /**
  * Computes it. `facts` is the kernel's smaps of the process, VMA by VMA. VMAs that are in one of both only are kept as
  * the kernel printed them and named.
@@ -65,18 +73,40 @@ export async function smapsUnderScheme(
   capture: Capture,
   process: CapturedProcess,
   facts: readonly SmapsVma[],
-  options: {
-    readonly scheme: Scheme;
-    /** All schemes there are; the running kernel's own is among them. */
-    readonly all: readonly Scheme[];
-    readonly history: HistoryChoice;
+  options: SmapsQuestion & {
     /** The kernel's smaps_rollup, if it was read: sums of what it truncates VMA by VMA are exact only there. */
     readonly rollup?: SmapsRollup;
   },
 ): Promise<SmapsUnderScheme> {
-  const own = orderSchemes(capture, options.all)[0];
-  const sums = await sumCapture(capture, [own, options.scheme]);
-  const sides = sidesOfVmas(sums, process, options.history);
+  const prepared = await prepareSmaps(capture, options);
+  return smapsOfProcess(prepared, process, facts, options.rollup);
+}
+
+/** Everything that the smaps of all processes of a capture have in common. */
+export interface PreparedSmaps {
+  readonly capture: Capture;
+  readonly sums: CaptureSums;
+  /** By VMA row. */
+  readonly sides: readonly Sides[];
+}
+
+/** One pass over the capture, for any number of processes. */
+export async function prepareSmaps(
+  capture: Capture,
+  { scheme, all, history }: SmapsQuestion,
+): Promise<PreparedSmaps> {
+  const own = orderSchemes(capture, all)[0];
+  const sums = await sumCapture(capture, [own, scheme]);
+  return { capture, sums, sides: sidesOfVmas(sums, history) };
+}
+
+/** Smaps of one process. `facts` and `rollup` are what the kernel prints for it. */
+export function smapsOfProcess(
+  { capture, sums, sides }: PreparedSmaps,
+  process: CapturedProcess,
+  facts: readonly SmapsVma[],
+  rollup?: SmapsRollup,
+): SmapsUnderScheme {
   const rows = new Map<number, number>();
   for (let row = process.firstVma; row < process.endVma; row++) rows.set(capture.vmas[row].startPage, row);
   const estimated: string[] = [];
@@ -94,7 +124,7 @@ export async function smapsUnderScheme(
     const at = sums.vmas.schemeAt(1);
     const pss = sums.vmas.get(row, at + OF_PSS);
     const samePss = pss === sums.vmas.get(row, sums.vmas.schemeAt(0) + OF_PSS);
-    const changed = changeVma(vma.fields, sides[row - process.firstVma], { place, samePss }, estimated);
+    const changed = changeVma(vma.fields, sides[row], { place, samePss }, estimated);
     if (!samePss || changed.moved) anyChange = true;
     units.pss += pss;
     units.anon += sums.vmas.get(row, at + OF_PSS_ANON);
@@ -106,16 +136,12 @@ export async function smapsUnderScheme(
     const fields = { ...changed.fields, pss: kbOfPss(pss), locked: isLocked ? kbOfPss(pss) : vma.fields.locked };
     return { ...vma, fields };
   });
-  return { vmas, rollup: rollUp(vmas, units, { kernel: options.rollup, anyChange }), estimated };
+  return { vmas, rollup: rollUp(vmas, units, { kernel: rollup, anyChange }), estimated };
 }
 
-/** Sides of the pages of each VMA of the process. */
-function sidesOfVmas(
-  { classes, histograms, movingPages }: CaptureSums,
-  process: CapturedProcess,
-  history: HistoryChoice,
-): Sides[] {
-  const sides = Array.from(movingPages.subarray(process.firstVma, process.endVma), (moving): Sides => ({
+/** Sides of the pages of each VMA. */
+function sidesOfVmas({ classes, histograms, movingPages }: CaptureSums, history: HistoryChoice): Sides[] {
+  const sides = Array.from(movingPages, (moving): Sides => ({
     privateBoth: 0,
     toShared: 0,
     toPrivate: 0,
@@ -128,7 +154,6 @@ function sidesOfVmas(
   for (const { triples } of histograms) {
     for (let at = 0; at < triples.length; at += 3) {
       const row = triples[at];
-      if (row < process.firstVma || row >= process.endVma) continue;
       const frameClass = classes.classes[Math.floor(triples[at + 1] / ATTRIBUTES)];
       if ((triples[at + 1] & ATTRIBUTE_PMD_HEAD) !== 0 || frameClass.answers.length === 0) continue;
       if (frameClass.kind === KIND_HUGETLB) continue;
@@ -136,7 +161,7 @@ function sidesOfVmas(
       if (((triples[at + 1] & ATTRIBUTE_FILE) !== 0) === isAnonKind(frameClass.kind)) continue;
       const [own, other] = frameClass.answers;
       const pages = triples[at + 2];
-      const side = sides[row - process.firstVma];
+      const side = sides[row];
       const isPrivate = history === "most-private" ? other.privateMost : other.privateLeast;
       if (other.privateMost !== other.privateLeast) side.uncertain += pages;
       const key = own.privateMost ? (isPrivate ? "privateBoth" : "toShared") : isPrivate ? "toPrivate" : "sharedBoth";

@@ -13,7 +13,7 @@ import { findScheme } from "../../src/schemes/index.ts";
 
 /** Ids of cases by the test file that checks them. */
 export const CASE_GROUPS = {
-  concurrent: ["file", "anonymous", "unlocked"],
+  concurrent: ["file", "anonymous", "anonymous-tso", "fork-unwaited", "unlocked"],
   huge: ["huge", "two-counters", "one-word", "statistics", "statistics-unclamped", "pmd-split"],
   serial: ["serial", "serial-huge", "serial-areas", "serial-tables"],
   reuse: ["reuse", "reuse-unchecked", "reuse-by-mapcount", "reuse-by-refcount", "reuse-tso"],

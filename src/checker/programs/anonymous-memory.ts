@@ -13,9 +13,11 @@ export const ANONYMOUS_MEMORY_TEXT = `
 const ANONYMOUS = 1
 const THREADS = 2
 const OPERATIONS = 2
+const FORK_WAITS = 1                # 0: fork holds the parent's mmap lock for reading only
 lock mmap[mm]
+lock folio
 
-ghost latest_answer: -1..3 = -1            # the latest answer, until the mmap lock is dropped
+ghost latest_answer: -1..3 = -1     # the latest answer, until the table's lock is dropped
 ghost acting: bool                  # somebody was told NO and acts on it
 
 # The run of entries of m from page first on.
@@ -60,7 +62,11 @@ procedure copy_table(m, c, v, t) {
 }
 
 procedure fork(m, c) {
-  lock mmap[m]
+  if FORK_WAITS {
+    lock mmap[m]
+  } else {
+    lock_shared mmap[m]
+  }
   let free = trylock mmap[c]
   if free == 1 {
     let used = 0
@@ -75,25 +81,37 @@ procedure fork(m, c) {
     }
     unlock mmap[c]
   }
-  unlock mmap[m]
+  if FORK_WAITS {
+    unlock mmap[m]
+  } else {
+    unlock_shared mmap[m]
+  }
 }
 
+# madvise_free: who is told NO takes the folio lock if it is free, drops the table's lock and splits the folio.
 procedure ask(m, v, p) {
   lock_shared mmap[m]
   lock_tables(m, v, tableOf(p))
   let there = entries_in(m, v, p, 1)
-  let r = UNKNOWN
+  let acts = 0
   if there == 1 {
-    r = others(m, v)
+    let r = others(m, v)
     ghost latest_answer = r
     assert no_false_exclusive: r != NO || exclusiveTo(m)
-    ghost acting = r == NO
+    if r == NO {
+      let got = trylock folio
+      acts = got
+      ghost acting = got
+    }
   }
   unlock_tables(m, v, tableOf(p))
-  assert still_exclusive: r != NO || exclusiveTo(m)
-  unlock_shared mmap[m]
   ghost latest_answer = -1
-  ghost acting = 0
+  if acts == 1 {
+    unlock folio
+    assert still_exclusive: exclusiveTo(m)
+    ghost acting = 0
+  }
+  unlock_shared mmap[m]
 }
 
 initially {

@@ -15,7 +15,7 @@ const OPERATIONS = 2
 const ASKS = 1                      # 1: threads also ask
 const SPLITS = 0                    # 1: a PMD entry may be split into PTEs (as anonymous memory does it)
 
-ghost latest_answer: -1..3 = -1            # the latest answer, until the lock is dropped
+ghost latest_answer: -1..3 = -1     # the latest answer, until the lock is dropped
 
 procedure ask(m, v, p) {
   await asking == none

@@ -91,6 +91,7 @@ thread splitter {
   op split { split() }
 }
 
+never split_and_referenced: FREEZE && split_now && refcount > 0
 sometimes split_done: split_now == 1
 sometimes split_put_back: put_back == 1
 `;

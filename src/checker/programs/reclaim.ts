@@ -117,6 +117,7 @@ thread forker {
   }
 }
 
+never freed_and_referenced: FREEZE && freed_now && refcount > 0
 sometimes freed_by_reclaim: freed_now == 1
 sometimes kept_by_reclaim: kept == 1
 sometimes walk_stops_early: stopped_early == 1
