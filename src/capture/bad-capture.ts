@@ -9,6 +9,8 @@ import { quoteUntrusted } from "../kernel/index.ts";
 export type BadCaptureCode =
   /** Nothing here says that it is a capture. */
   | "not-a-capture"
+  /** Nor that it is a recording. */
+  | "not-a-recording"
   /** A capture that was interrupted. */
   | "incomplete"
   /** Its content is not what was written. */
@@ -23,6 +25,7 @@ export type BadCaptureCode =
   | "other-page-size";
 
 const ADVICE: Readonly<Record<BadCaptureCode, string>> = {
+  "not-a-recording": 'give the directory that "foliometer record" wrote',
   "not-a-capture": 'give the directory that "foliometer capture" wrote',
   incomplete: "it cannot be used, so remove it and capture again",
   damaged: "copy it again from where it came from, or capture again",
@@ -34,6 +37,7 @@ const ADVICE: Readonly<Record<BadCaptureCode, string>> = {
 
 const VERDICTS: Readonly<Record<BadCaptureCode, string>> = {
   "not-a-capture": "Not a capture",
+  "not-a-recording": "Not a recording",
   incomplete: "An unfinished capture",
   damaged: "A damaged capture",
   truncated: "A capture that was cut short",

@@ -26,6 +26,8 @@ import { FRAME_LARGE } from "./frame-table.ts";
 
 /** Frames read by one system call: 256 KiB. */
 const BUFFER_FRAMES = 32_768;
+/** Frames of a grain, which may be scanned by itself. */
+const GRAIN_FRAMES = 64;
 const GIGANTIC_ORDER_MAX = 18;
 /** A frame with one of these was freed and put to other use after the page table that maps it was read. */
 const NEVER_MAPPED = KPF_BUDDY | KPF_SLAB | KPF_PGTABLE;
@@ -100,6 +102,27 @@ export class FolioScanner {
       this.decode(pfn, got);
       if (got < wanted) return;
     }
+  }
+
+  /**
+   * Scans the 64 frames from `start` on, a multiple of 64, by themselves. Returns false, and changes nothing, where a large
+   * folio may reach over their edge: one that begins before them, or fills them all (a smaller one is aligned to its size).
+   */
+  scanGrain(start: number): boolean {
+    const { words } = this;
+    const got = readSync(this.fd, this.bytes, 0, GRAIN_FRAMES * 8, start * 8) >>> 3;
+    this.found.bytesRead += got * 8;
+    if (got === 0) return true;
+    if ((words[0] & KPF_COMPOUND_TAIL) !== 0) return false;
+    if ((words[0] & KPF_COMPOUND_HEAD) !== 0) {
+      let index = 1;
+      while (index < got && (words[2 * index] & KPF_COMPOUND_TAIL) !== 0) index++;
+      if (index === got) return false;
+    }
+    const end = Math.min(start + got, this.kind.length);
+    this.kind.fill(0, start, end);
+    this.decode(start, end - start);
+    return true;
   }
 
   private decode(base: number, count: number): void {

@@ -176,7 +176,7 @@ export async function findFolioInCapture(
   options: { readonly askedFrame: number; readonly how: "every-page-table" | "capture" },
 ): Promise<FoundMappings> {
   const intervals = Float64Array.of(folio.head, folio.head + 2 ** folio.order);
-  const found = await findFramesInCapture(capture, intervals, options.how);
+  const found = await findFrames(capture, intervals, options.how);
   const { frames, folios } = capture;
   const row =
     folio.order === 0 ? -1 : folioOfFrame(frames.blockFirstFolio, folios.headPfn, folios.count, folio.head);
@@ -184,8 +184,7 @@ export async function findFolioInCapture(
   return { ...found, folio, askedFrame: options.askedFrame, mappedOutside };
 }
 
-/** Everything in a capture that maps frames of the intervals. */
-export async function findFramesInCapture(
+async function findFrames(
   capture: Capture,
   intervals: Float64Array,
   how: "every-page-table" | "capture",

@@ -2,16 +2,20 @@
  * What is known of every frame, kept from one reading to the next: how often it is mapped, what it holds, its folio.
  *
  * Runs are booked and taken back in one difference table, so a process read again costs its own runs; a prefix sum makes
- * mapcounts of it. Flags are read again only in blocks of 512 frames in which some run changed (a frame that was freed and
- * came back as something else was unmapped in between), and in a few others in turn: a folio may be split while its
- * entries stay as they are.
+ * mapcounts of it. Flags are read again only where some run changed (a frame that was freed and came back as something
+ * else was unmapped in between), and of a few other frames in turn: a folio may be split while its entries stay as they
+ * are. Changes are scattered over memory, so they are marked in grains of 64 frames; a grain into which a large folio
+ * reaches from outside has its whole block of 512 read.
  */
 import { type FolioKind, FolioColumns, HPAGE_PMD_NR } from "../kernel/index.ts";
 import { FolioScanner, type FoundFolios } from "./folio-scan.ts";
 import { type FrameDifference, type FrameTable, countRun, createDifference, indexFolios } from "./frame-table.ts";
 import { windowsOf } from "./frame-windows.ts";
+import { GRAIN_SHIFT } from "./packed-runs.ts";
 import { BITS_AT, FRAME_AT, PAGES_AT, RUN_PRESENT, RUN_TEMPLATE, type RunSource, STEP_AT } from "./run-blocks.ts";
 
+const GRAIN_FRAMES = 1 << GRAIN_SHIFT;
+const GRAINS_OF_BLOCK = HPAGE_PMD_NR >> GRAIN_SHIFT;
 /** Mapped blocks whose flags are read again in turn at each update: all of them after so many updates. */
 const UPDATES_PER_ROUND = 32;
 
@@ -30,8 +34,8 @@ export interface LedgerState {
 export class FrameLedger {
   /** Where readers count the runs that they find. */
   readonly difference: FrameDifference;
-  /** Set to 1 by whoever changes runs, for the blocks of 512 frames that they lie in. */
-  readonly changedBlocks: Uint8Array;
+  /** Set to 1 by whoever changes runs, for the grains that they lie in (packed-runs.ts). */
+  readonly changedGrains: Uint8Array;
   private readonly frameCount: number;
   private readonly mapcount: Int32Array<SharedArrayBuffer>;
   private readonly kind: Uint8Array<SharedArrayBuffer>;
@@ -43,7 +47,7 @@ export class FrameLedger {
     const blocks = Math.ceil(frameCount / HPAGE_PMD_NR);
     this.frameCount = frameCount;
     this.difference = createDifference(frameCount);
-    this.changedBlocks = new Uint8Array(blocks);
+    this.changedGrains = new Uint8Array(blocks * GRAINS_OF_BLOCK);
     this.mapcount = new Int32Array(new SharedArrayBuffer((frameCount + 1) * 4));
     this.kind = new Uint8Array(new SharedArrayBuffer(Math.max(1, frameCount)));
     this.blockMapped = new Uint8Array(blocks);
@@ -70,17 +74,13 @@ export class FrameLedger {
    */
   update(flagsFd: number, ksmBitMeansKsm: boolean): LedgerState {
     this.sum();
-    const asked = this.blocksToRead();
-    const { kind, mapcount, frameCount } = this;
-    for (let block = 0; block < asked.length; block++) {
-      if (asked[block] === 1) kind.fill(0, block * HPAGE_PMD_NR, Math.min(frameCount, (block + 1) * HPAGE_PMD_NR));
-    }
-    const scanner = new FolioScanner({ fd: flagsFd, mapcount, kind, ksmBitMeansKsm, wantSmall: false });
-    const mappedAndAsked = asked.map((is, block) => is & this.blockMapped[block]);
-    const [windows] = windowsOf(mappedAndAsked, frameCount, 1);
-    for (let at = 0; at < windows.length; at += 2) scanner.scan(windows[at], windows[at + 1]);
-    this.known = mergeFolios(this.known, scanner.found, asked);
-    this.changedBlocks.fill(0);
+    const { mapcount, kind, frameCount } = this;
+    const scannerOf = (): FolioScanner =>
+      new FolioScanner({ fd: flagsFd, mapcount, kind, ksmBitMeansKsm, wantSmall: false });
+    const whole = this.blocksInTurn();
+    const ofGrains = this.scanGrains(scannerOf(), whole);
+    const ofBlocks = this.scanBlocks(scannerOf(), whole);
+    this.changedGrains.fill(0);
     const frames: FrameTable = {
       frameCount,
       mapcount,
@@ -91,7 +91,12 @@ export class FrameLedger {
     };
     const folios = columnsOf(this.known);
     indexFolios(frames, folios);
-    return { frames, folios, kpageflagsBytes: scanner.found.bytesRead, foliosTorn: scanner.found.torn };
+    return {
+      frames,
+      folios,
+      kpageflagsBytes: ofGrains.bytesRead + ofBlocks.bytesRead,
+      foliosTorn: ofGrains.torn + ofBlocks.torn,
+    };
   }
 
   /** The prefix sum over the blocks that any run ever ended in or spans now. */
@@ -118,9 +123,41 @@ export class FrameLedger {
     }
   }
 
-  /** 1 for blocks that changed and for the mapped ones whose turn it is. */
-  private blocksToRead(): Uint8Array {
-    const asked = this.changedBlocks.slice();
+  /** Scans the grains that changed; marks the blocks that must be scanned whole instead. */
+  private scanGrains(scanner: FolioScanner, whole: Uint8Array): FoundFolios {
+    const { known, blockMapped, changedGrains } = this;
+    markLargerThanGrains(known, changedGrains, whole);
+    for (let block = 0; block < whole.length; block++) {
+      if (blockMapped[block] === 0) continue;
+      const firstGrain = block * GRAINS_OF_BLOCK;
+      for (let grain = firstGrain; grain < firstGrain + GRAINS_OF_BLOCK && whole[block] === 0; grain++) {
+        if (changedGrains[grain] === 1 && !scanner.scanGrain(grain * GRAIN_FRAMES)) whole[block] = 1;
+      }
+    }
+    this.known = mergeFolios(known, scanner.found, changedGrains);
+    return scanner.found;
+  }
+
+  /** Scans blocks, all of them forgotten first: a gigantic folio found in one is known in all. */
+  private scanBlocks(scanner: FolioScanner, blocks: Uint8Array): FoundFolios {
+    const { kind, frameCount, blockMapped } = this;
+    const grains = new Uint8Array(this.changedGrains.length);
+    const mapped = new Uint8Array(blocks.length);
+    for (let block = 0; block < blocks.length; block++) {
+      if (blocks[block] === 0) continue;
+      mapped[block] = blockMapped[block];
+      kind.fill(0, block * HPAGE_PMD_NR, Math.min(frameCount, (block + 1) * HPAGE_PMD_NR));
+      grains.fill(1, block * GRAINS_OF_BLOCK, (block + 1) * GRAINS_OF_BLOCK);
+    }
+    const [windows] = windowsOf(mapped, frameCount, 1);
+    for (let at = 0; at < windows.length; at += 2) scanner.scan(windows[at], windows[at + 1]);
+    this.known = mergeFolios(this.known, scanner.found, grains);
+    return scanner.found;
+  }
+
+  /** 1 for the mapped blocks whose turn it is. */
+  private blocksInTurn(): Uint8Array {
+    const asked = new Uint8Array(this.blockMapped.length);
     let left = Math.ceil(this.blockMapped.reduce((all, is) => all + is, 0) / UPDATES_PER_ROUND);
     for (let seen = 0; seen < asked.length && left > 0; seen++) {
       const block = this.nextInTurn;
@@ -133,13 +170,27 @@ export class FrameLedger {
   }
 }
 
+/** Marks the blocks in which a known folio larger than a grain lies and something changed: it may be one no more. */
+function markLargerThanGrains({ headPfn, order }: KnownFolios, changed: Uint8Array, blocks: Uint8Array): void {
+  for (let at = 0; at < headPfn.length; at++) {
+    if (order[at] <= GRAIN_SHIFT) continue;
+    const first = Math.floor(headPfn[at] / HPAGE_PMD_NR);
+    const end = Math.min(blocks.length, first + Math.ceil(2 ** order[at] / HPAGE_PMD_NR));
+    for (let block = first; block < end; block++) {
+      for (let grain = block * GRAINS_OF_BLOCK; grain < (block + 1) * GRAINS_OF_BLOCK; grain++) {
+        if (changed[grain] === 1) blocks[block] = 1;
+      }
+    }
+  }
+}
+
 function countIn(difference: FrameDifference, block: Int32Array, at: number, sign: 1 | -1): void {
   if ((block[BITS_AT + at] & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0) return;
   countRun(difference, block[FRAME_AT + 2 * at] >>> 0, block[PAGES_AT + at], block[STEP_AT + at], sign);
 }
 
 /**
- * Folios whose head lies outside the blocks that were read again, and those found in them, in ascending order. Of two that
+ * Folios whose head lies outside the grains that were read again, and those found in them, in ascending order. Of two that
  * overlap the one found now stays: a gigantic folio is found from any of its blocks.
  */
 export function mergeFolios(known: KnownFolios, found: KnownFolios, asked: Uint8Array): KnownFolios {
@@ -162,12 +213,12 @@ export function mergeFolios(known: KnownFolios, found: KnownFolios, asked: Uint8
   for (let at = 0; at < found.headPfn.length; at++) {
     const head = found.headPfn[at];
     for (; old < known.headPfn.length && known.headPfn[old] < head; old++) {
-      if (asked[Math.floor(known.headPfn[old] / HPAGE_PMD_NR)] === 0) add(known, old);
+      if (asked[Math.floor(known.headPfn[old] / GRAIN_FRAMES)] === 0) add(known, old);
     }
     add(found, at);
   }
   for (; old < known.headPfn.length; old++) {
-    if (asked[Math.floor(known.headPfn[old] / HPAGE_PMD_NR)] === 0) add(known, old);
+    if (asked[Math.floor(known.headPfn[old] / GRAIN_FRAMES)] === 0) add(known, old);
   }
   return merged;
 }

@@ -229,7 +229,8 @@ interface Stat {
   readonly startTime: string;
 }
 
-function readStat(pid: number): Stat | undefined {
+/** What /proc/PID/stat says of a process; undefined if there is none. */
+export function readStat(pid: number): Stat | undefined {
   const text = readText(`/proc/${pid}/stat`);
   return text === undefined ? undefined : parseStat(text);
 }

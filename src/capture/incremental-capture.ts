@@ -53,11 +53,21 @@ export interface ReadSpace {
   readonly readAtMs: number;
 }
 
+/** A process that appeared or changed and that no reading has caught up with. */
+export interface WaitingProcess {
+  readonly pid: number;
+  /** False where the budget was used up before its turn; true where it ended or became another while it was read. */
+  readonly reached: boolean;
+  /** When the reading was made that stands in for a new one, milliseconds since 1970; undefined: there is none. */
+  readonly readAtMs: number | undefined;
+}
+
 /** A capture of parts of different ages. It is good until the reader's next refresh. */
 export interface IncrementalCapture extends Capture {
   readonly reading: Readonly<ReadingNow>;
   /** When the oldest part was read, milliseconds since 1970. */
   readonly oldestReadAtMs: number;
+  readonly waiting: readonly WaitingProcess[];
 }
 
 /** What the reader has in hand. */
@@ -69,6 +79,7 @@ export interface Assembly {
   readonly countsFd: number;
   /** By pid. */
   readonly spaces: readonly ReadSpace[];
+  readonly waiting: readonly WaitingProcess[];
   readonly scratch: Int32Array;
   readonly userNameOf: (uid: number) => string;
   readonly notes: readonly string[];
@@ -111,19 +122,14 @@ export function assembleCapture(assembly: Assembly): IncrementalCapture {
     notes: assembly.notes,
     wholeMachine: true,
     reading: now,
+    waiting: assembly.waiting,
     oldestReadAtMs: assembly.spaces.reduce((oldest, { readAtMs }) => Math.min(oldest, readAtMs), now.atMs),
-    async countClasses(classOfFrame, classCount) {
-      return sources.map((runs) => collectHistograms(runs, tables, classOfFrame, classCount));
-    },
-    async presentRuns() {
-      return sources.flatMap((runs) => collectPresentRuns(runs, tables));
-    },
-    async runsOfFrames(intervals) {
-      return sources.flatMap((runs) => selectFrames(runs, tables, intervals));
-    },
-    async runsOfPages(selection) {
-      return sources.flatMap((runs) => selectPages(runs, tables, selection));
-    },
+    countClasses: async (classOfFrame, classCount) =>
+      Promise.resolve(sources.map((runs) => collectHistograms(runs, tables, classOfFrame, classCount))),
+    presentRuns: async () => Promise.resolve(sources.flatMap((runs) => collectPresentRuns(runs, tables))),
+    runsOfFrames: async (intervals) =>
+      Promise.resolve(sources.flatMap((runs) => selectFrames(runs, tables, intervals))),
+    runsOfPages: async (selection) => Promise.resolve(sources.flatMap((runs) => selectPages(runs, tables, selection))),
     flagsOfFrame: (pfn) => readFlagsOf(flagsFd, pfn),
     // The reader's files are the reader's to close.
     async close() {},

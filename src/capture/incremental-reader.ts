@@ -13,11 +13,17 @@ import { closeSync, openSync } from "node:fs";
 import { type ProcRefusal, procRefusal } from "../kernel/index.ts";
 import type { Machine } from "./capture.ts";
 import { FrameLedger } from "./frame-ledger.ts";
-import { type IncrementalCapture, type ReadSpace, type ReadingNow, assembleCapture } from "./incremental-capture.ts";
+import {
+  type IncrementalCapture,
+  type ReadSpace,
+  type ReadingNow,
+  type WaitingProcess,
+  assembleCapture,
+} from "./incremental-capture.ts";
 import { type SystemCalls, loadSystemCalls } from "./ioctl.ts";
 import { openKpageflags, refuseHiddenFrames, refuseOtherPageSizes } from "./live-capture.ts";
 import { findFrameCount, readMachine } from "./machine.ts";
-import { type PackedRuns, RunsOfSpaces, markChangedBlocks, noRuns, packRuns } from "./packed-runs.ts";
+import { type PackedRuns, RunsOfSpaces, markChangedGrains, noRuns, packRuns } from "./packed-runs.ts";
 import { PagemapReader } from "./pagemap-reader.ts";
 import { type OpenedProcess, isStillIn, listPids, openProcess, readUserNames } from "./process-list.ts";
 import { readProcessStat } from "./process-stat.ts";
@@ -34,6 +40,8 @@ export interface RefreshOptions {
   readonly budgetMs: number;
   /** Within the budget, for reading again what seems unchanged. */
   readonly turnMs: number;
+  /** By the clock: no process is begun when performance.now() has come to this, but the first. */
+  readonly endsAtMs?: number;
   /** Processes to be read first, also where they seem unchanged. */
   readonly first?: ReadonlySet<number>;
   /** Awaited between address spaces and long pieces of them. */
@@ -67,6 +75,8 @@ export class IncrementalReader {
   private readonly watched = new Map<number, Watched>();
   private templates = new RunTemplates();
   private now = newReading();
+  /** Due when the budget of this refresh was used up. */
+  private notReached: ReadonlySet<number> = new Set();
 
   /** Throws CannotCapture where the machine cannot be read. */
   constructor() {
@@ -90,6 +100,7 @@ export class IncrementalReader {
   async refresh(options: RefreshOptions): Promise<IncrementalCapture> {
     const now = newReading();
     this.now = now;
+    this.notReached = new Set();
     this.list();
     now.listedMs = cpuMs() - now.cpuBeganMs;
     await this.readDue(options);
@@ -97,6 +108,7 @@ export class IncrementalReader {
     now.readMs = cpuMs() - now.cpuBeganMs - now.listedMs;
     now.waitingProcesses = [...this.watched.values()].filter(isDue).length;
     const capture = assembleCapture({
+      waiting: this.waiting(),
       machine: this.machine,
       ledger: this.ledger,
       flagsFd: this.flagsFd,
@@ -140,7 +152,7 @@ export class IncrementalReader {
         sharesWith: undefined,
       });
     }
-    for (const each of [...this.watched.values()]) if (!seen.has(each.pid)) this.forget(each);
+    for (const each of this.watched.values()) if (!seen.has(each.pid)) this.forget(each);
   }
 
   private forget(each: Watched): void {
@@ -158,7 +170,7 @@ export class IncrementalReader {
     }
   }
 
-  private async readDue({ budgetMs, first, pause }: RefreshOptions): Promise<void> {
+  private async readDue({ budgetMs, first, pause, endsAtMs = Infinity }: RefreshOptions): Promise<void> {
     const rank = (each: Watched): number => {
       if (each.opened === undefined) return 0;
       return first?.has(each.pid) === true ? 1 : 2;
@@ -169,12 +181,15 @@ export class IncrementalReader {
     this.now.changedProcesses = due.length;
     const began = cpuMs();
     for (const [index, each] of due.entries()) {
-      if (index > 0 && cpuMs() - began >= budgetMs) return;
+      if (index > 0 && (cpuMs() - began >= budgetMs || performance.now() >= endsAtMs)) {
+        this.notReached = new Set(due.slice(index).map(({ pid }) => pid));
+        return;
+      }
       await this.read(each, pause);
     }
   }
 
-  private async readInTurn({ turnMs, budgetMs, pause }: RefreshOptions): Promise<void> {
+  private async readInTurn({ turnMs, budgetMs, pause, endsAtMs = Infinity }: RefreshOptions): Promise<void> {
     const limit = Math.min(turnMs, budgetMs - (cpuMs() - this.now.cpuBeganMs - this.now.listedMs));
     const beganAtMs = this.now.atMs;
     const inTurn = [...this.watched.values()]
@@ -182,7 +197,7 @@ export class IncrementalReader {
       .toSorted((a, b) => a.readAtMs - b.readAtMs);
     const began = cpuMs();
     for (const each of inTurn) {
-      if (cpuMs() - began >= limit) return;
+      if (cpuMs() - began >= limit || performance.now() >= endsAtMs) return;
       await this.read(each, pause);
     }
   }
@@ -239,7 +254,7 @@ export class IncrementalReader {
 
   private replaceRuns(each: Watched, runs: PackedRuns): void {
     const before = each.runs;
-    markChangedBlocks(before, runs, this.ledger.changedBlocks);
+    markChangedGrains(before, runs, this.ledger.changedGrains);
     this.ledger.count(new RunsOfSpaces(before.templates, [{ runs: before, firstVma: 0 }], this.scratch), -1);
     each.runs = runs;
   }
@@ -294,6 +309,14 @@ export class IncrementalReader {
     if (status === ITEM_DONE) return packRuns(runs);
     ledger.count(runs, -1);
     return undefined;
+  }
+
+  private waiting(): WaitingProcess[] {
+    return [...this.watched.values()].filter(isDue).map(({ pid, opened, readAtMs }) => ({
+      pid,
+      reached: !this.notReached.has(pid),
+      readAtMs: opened === undefined ? undefined : readAtMs,
+    }));
   }
 
   private spaces(): ReadSpace[] {

@@ -5,7 +5,12 @@
  * running machine needs neither, so those functions load their code when called.
  */
 import type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
+import type { ColumnSource } from "./parquet-table.ts";
+import type { RecordLoopOptions, RecordingEnd } from "./record-loop.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Recording } from "./recording.ts";
 import type { RedactOptions } from "./redact.ts";
+import type { TableSchema } from "./table-schema.ts";
 import type { WriteCaptureOptions, WrittenCapture } from "./write-capture.ts";
 
 export { BadCapture, type BadCaptureCode, CannotWriteCapture } from "./bad-capture.ts";
@@ -19,8 +24,9 @@ export type {
   ReadingCost,
   ThpSizeSettings,
 } from "./capture.ts";
+export { Descendants } from "./descendants.ts";
 export { CannotFreeze, type FrozenProcesses, findPids, freezeCgroup, freezeProcesses, lineage } from "./freeze.ts";
-export type { IncrementalCapture, ReadingNow } from "./incremental-capture.ts";
+export type { IncrementalCapture, ReadingNow, WaitingProcess } from "./incremental-capture.ts";
 export { IncrementalReader, type RefreshOptions } from "./incremental-reader.ts";
 export { CannotCapture, type LiveCapture, type LiveCaptureOptions, captureLive } from "./live-capture.ts";
 export { pageInFile } from "./candidate-places.ts";
@@ -31,7 +37,6 @@ export {
   type MappingSearch,
   countFound,
   findFolioInCapture,
-  findFramesInCapture,
   folioInCapture,
   judgeCounts,
   observedSharing,
@@ -48,8 +53,13 @@ export {
   readNarrowly,
 } from "./narrow-read.ts";
 export type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
+export { type ZeroPages, readZeroPages } from "./page-contents.ts";
 export type { PresentRuns } from "./present-runs.ts";
 export type { CaptureProgress } from "./progress.ts";
+export type { RecordLoopOptions, RecordingEnd } from "./record-loop.ts";
+export type { RecordedReading, Recorder, TakenCapture } from "./recorder.ts";
+export type { ListedCapture, Recording } from "./recording.ts";
+export type { RecordedEntry } from "./recording-entry.ts";
 export type { RedactOptions } from "./redact.ts";
 export type { ProcessFilter } from "./roster.ts";
 export { RUN_FILE } from "./run-blocks.ts";
@@ -73,6 +83,8 @@ export {
   intervalsOf,
 } from "./selected-runs.ts";
 export { readSmapsFacts, readSmapsRollup } from "./smaps-facts.ts";
+export type { ColumnSource } from "./parquet-table.ts";
+export type { TableSchema } from "./table-schema.ts";
 export type { WriteCaptureOptions, WrittenCapture } from "./write-capture.ts";
 
 /**
@@ -95,4 +107,44 @@ export async function openCapture(directory: string, options: OpenCaptureOptions
 /** Copies a capture with frame numbers, names and paths replaced by pseudonyms; figures stay as they are. */
 export async function redactCapture(from: string, to: string, options: RedactOptions): Promise<void> {
   await (await import("./redact.ts")).redactCapture(from, to, options);
+}
+
+/** Writes one Parquet file, which must not exist yet, row group by row group; see parquet-table.ts. */
+export async function writeParquet(
+  path: string,
+  schema: TableSchema,
+  rows: number,
+  columns: Readonly<Record<string, ColumnSource>>,
+): Promise<void> {
+  (await import("./parquet-table.ts")).writeTable(path, schema, rows, columns);
+}
+
+/**
+ * Begins a recording in a directory, or goes on with the one that is there (`append`). Throws CannotWriteCapture.
+ * @example await recordEvery(await openRecorder("night", { createdBy: "example 1.0", append: false }), options);
+ */
+export async function openRecorder(
+  directory: string,
+  options: { readonly createdBy: string; readonly append: boolean },
+): Promise<Recorder> {
+  const recorder = await import("./recorder.ts");
+  return new recorder.Recorder(directory, options);
+}
+
+/** Captures at equal distances; see record-loop.ts. */
+export async function recordEvery(recorder: Recorder, options: RecordLoopOptions): Promise<RecordingEnd> {
+  return (await import("./record-loop.ts")).recordEvery(recorder, options);
+}
+
+/**
+ * Opens a recording. Throws BadCapture if the directory is none.
+ * @example const capture = await (await openRecording("night")).openCapture(12); await capture.close();
+ */
+export async function openRecording(directory: string): Promise<Recording> {
+  return (await import("./recording.ts")).openRecording(directory);
+}
+
+/** Whether a directory says that it is a recording. */
+export async function isRecording(directory: string): Promise<boolean> {
+  return (await import("./recording-entry.ts")).isRecording(directory);
 }

@@ -30,7 +30,8 @@ const READ_BYTES = 1_048_576;
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const amount = z.number().min(0);
 
-const ManifestSchema = z.object({
+/** What a manifest must look like; a recording keeps the manifests of its captures. */
+export const ManifestSchema = z.object({
   format: z.literal(CAPTURE_FORMAT),
   formatVersion: z.literal(FORMAT_VERSION),
   complete: z.literal(true),
@@ -145,7 +146,8 @@ function listDirectory(directory: string): string[] {
   }
 }
 
-function readSmallFile(path: string): string {
+/** The text of a manifest or of another small file; BadCapture if it is none. */
+export function readSmallFile(path: string): string {
   const fd = openCaptureFile(path);
   try {
     const { size } = fstatSync(fd);
@@ -202,7 +204,8 @@ function checkVersion(written: unknown, path: string): void {
   if (fields.complete !== true) throw new BadCapture("incomplete", path, "does not say that the capture was completed");
 }
 
-function checkFileList(manifest: Manifest, path: string): void {
+/** Throws BadCapture unless the manifest lists every table once, and nothing else. */
+export function checkFileList(manifest: Pick<Manifest, "files">, path: string): void {
   const names = new Set(manifest.files.map(({ name }) => name));
   if (names.size !== manifest.files.length) throw new BadCapture("damaged", path, "lists a file twice");
   for (const { name } of TABLES) {

@@ -69,8 +69,12 @@ export type NarrowAnswer =
   | { readonly found: FoundMappings }
   | { readonly nothing: NothingThere; readonly machine: Machine };
 
-/** Pages of address space that are read range by range; beyond (64 GiB) a capture knows how to skip what is empty. */
-const PAGES_MAX = 2 ** 24;
+/**
+ * Beyond so many pages of a question (256 MiB), or runs of an answer, reading range by range has no advantage: a capture
+ * skips what is empty and keeps its runs in columns.
+ */
+const PAGES_MAX = 2 ** 16;
+const RUNS_MAX = 2 ** 17;
 /** Ranges closer than this are read as one: 4 KiB of pagemap. */
 const GAP_PAGES = 512;
 const BUFFER_FRAMES = 16_384;
@@ -123,7 +127,9 @@ class NarrowSearch {
   ask(question: NarrowQuestion): NarrowAnswer {
     const aimed = question.kind === "file" ? this.aimAtFile(question) : this.aimAtProcess(question);
     if ("nothing" in aimed) return { nothing: aimed.nothing, machine: this.machine };
-    return { found: this.find(aimed.target) };
+    const found = this.find(aimed.target);
+    if (found !== undefined) return { found };
+    return { nothing: { state: "too-many", pages: framesIn(aimed.target.intervals) }, machine: this.machine };
   }
 
   private aimAtProcess(question: Exclude<NarrowQuestion, { kind: "file" }>): TargetOrNothing {
@@ -207,6 +213,7 @@ class NarrowSearch {
     const pages: SelectedRun[] = [];
     const asked: AskedPages[] = [];
     let sampleVma: MapsVma | undefined;
+    let askedPages = 0;
     for (const pid of listPids()) {
       const opened = this.openIfItMaps(pid, needle);
       if (opened === undefined) continue;
@@ -214,7 +221,8 @@ class NarrowSearch {
       try {
         for (const vma of vmas) {
           for (const range of rangesIn([vma], { matches, startPage, endPage })) {
-            if (range.endPage - range.startPage > PAGES_MAX) return { nothing: { state: "too-many", pages: PAGES_MAX } };
+            askedPages += range.endPage - range.startPage;
+            if (!folio && askedPages > PAGES_MAX) return { nothing: { state: "too-many", pages: askedPages } };
             sampleVma ??= vma;
             const runs = this.readOrNothing(opened.pagemapFd, range).filter(({ bits }) => (bits & RUN_FILE) !== 0);
             const [first] = runs;
@@ -257,8 +265,8 @@ class NarrowSearch {
     }
   }
 
-  /** Looks at every process where it can have the frames. */
-  private find({ folio, askedFrame, intervals, asked }: Target): FoundMappings {
+  /** Looks at every process where it can have the frames; undefined where they have too much of it. */
+  private find({ folio, askedFrame, intervals, asked }: Target): FoundMappings | undefined {
     const places = new CandidatePlaces(asked.map((each) => ({ ...each, startPage: Math.max(0, each.startPage) })));
     const hits = new Hits(this.calls);
     let processesRead = 0;
@@ -269,8 +277,10 @@ class NarrowSearch {
       if (typeof looked === "string") continue;
       processesRead++;
       if (looked.hasSome) this.openHit(pid, looked.ranges, intervals, hits);
+      if (hits.runs.length > RUNS_MAX) break;
     }
     hits.close();
+    if (hits.runs.length > RUNS_MAX) return undefined;
     return {
       machine: { ...this.machine, endedAtMs: Date.now() },
       folio,

@@ -31,7 +31,8 @@ const COLUMNS = [
   [STEP_AT, 1],
   [BITS_AT, 1],
 ] as const;
-const PAGES_PER_BLOCK_SHIFT = 9;
+/** Frames are marked in grains of 64: a grain of small folios is read by itself, and changes are scattered. */
+export const GRAIN_SHIFT = 6;
 
 /** Runs of one address space; the VMA of a run is its index within this address space. */
 export interface PackedRuns {
@@ -109,7 +110,7 @@ export class RunsOfSpaces implements RunSource {
 class Cursor {
   address = Infinity;
   private chunkIndex = -1;
-  private chunk = new Int32Array(0);
+  private chunk: Int32Array = new Int32Array(0);
   private count = 0;
   private index = -1;
   readonly runs: PackedRuns;
@@ -153,49 +154,49 @@ class Cursor {
     );
   }
 
-  /** Marks the blocks of 512 frames that the record's frames lie in. */
-  mark(blocks: Uint8Array): void {
+  /** Marks the grains that the record's frames lie in. */
+  mark(grains: Uint8Array): void {
     const { index, runs } = this;
     const low = this.word(3, 2 * index);
     const bits = this.word(7, index);
     if ((bits & RUN_TEMPLATE) !== 0) {
       runs.templates.forEachRun(low, -1, (block, at) => {
         if (block[FRAME_AT + 2 * at + 1] !== 0) return;
-        markFrames(blocks, block[FRAME_AT + 2 * at] >>> 0, block[PAGES_AT + at], block[STEP_AT + at]);
+        markFrames(grains, block[FRAME_AT + 2 * at] >>> 0, block[PAGES_AT + at], block[STEP_AT + at]);
       });
     } else if ((bits & RUN_PRESENT) !== 0 && this.word(3, 2 * index + 1) === 0) {
-      markFrames(blocks, low >>> 0, this.word(5, index), this.word(6, index));
+      markFrames(grains, low >>> 0, this.word(5, index), this.word(6, index));
     }
   }
 }
 
-function markFrames(blocks: Uint8Array, frame: number, pages: number, step: number): void {
+function markFrames(grains: Uint8Array, frame: number, pages: number, step: number): void {
   const lowest = step < 0 ? frame - pages + 1 : frame;
   const highest = step > 0 ? frame + pages - 1 : frame;
-  const end = Math.min(blocks.length, (highest >>> PAGES_PER_BLOCK_SHIFT) + 1);
-  for (let block = lowest >>> PAGES_PER_BLOCK_SHIFT; block < end; block++) blocks[block] = 1;
+  const end = Math.min(grains.length, (highest >>> GRAIN_SHIFT) + 1);
+  for (let grain = lowest >>> GRAIN_SHIFT; grain < end; grain++) grains[grain] = 1;
 }
 
 /**
- * Marks the blocks of 512 frames that a record of one side and not of the other lies in: what may have changed between two
+ * Marks the grains of frames that a record of one side and not of the other lies in: what may have changed between two
  * readings of one address space. O(runs).
  */
-export function markChangedBlocks(before: PackedRuns, after: PackedRuns, blocks: Uint8Array): void {
+export function markChangedGrains(before: PackedRuns, after: PackedRuns, grains: Uint8Array): void {
   const old = new Cursor(before);
   const fresh = new Cursor(after);
   while (old.address < Infinity || fresh.address < Infinity) {
     if (old.address === fresh.address) {
       if (!old.equals(fresh)) {
-        old.mark(blocks);
-        fresh.mark(blocks);
+        old.mark(grains);
+        fresh.mark(grains);
       }
       old.next();
       fresh.next();
     } else if (old.address < fresh.address) {
-      old.mark(blocks);
+      old.mark(grains);
       old.next();
     } else {
-      fresh.mark(blocks);
+      fresh.mark(grains);
       fresh.next();
     }
   }

@@ -83,20 +83,23 @@ export class PartialDirectory {
   readonly path: string;
   private readonly target: string;
   private readonly force: boolean;
+  private readonly lastFile: string;
 
-  constructor(target: string, options: { readonly force: boolean }) {
+  /** `lastFile` is written last and says that all is there: a capture's manifest, unless another is named. */
+  constructor(target: string, options: { readonly force: boolean; readonly lastFile?: string }) {
     checkTarget(target, options.force);
     this.target = resolve(target);
     this.force = options.force;
+    this.lastFile = options.lastFile ?? MANIFEST_NAME;
     const suffix = `partial-${process.pid}-${randomBytes(3).toString("hex")}`;
     this.path = join(dirname(this.target), `.${basename(this.target)}.${suffix}`);
     mkdirSync(this.path, { mode: 0o700 });
     watch(this);
   }
 
-  /** Puts the directory in its place: the manifest and the directory reach the disk first. */
+  /** Puts the directory in its place: its last file and the directory reach the disk first. */
   complete(): void {
-    syncToDisk(join(this.path, MANIFEST_NAME));
+    syncToDisk(join(this.path, this.lastFile));
     syncToDisk(this.path);
     checkTarget(this.target, this.force);
     const replaced = `${this.path}.replaced`;

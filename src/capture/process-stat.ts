@@ -33,7 +33,7 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
     return undefined;
   }
   try {
-    return parseProcessStat(buffer.latin1Slice(0, readSync(fd, buffer, 0, STAT_BYTES, 0)));
+    return parseProcessStat(buffer.toString("latin1", 0, readSync(fd, buffer, 0, STAT_BYTES, 0)));
   } catch {
     // ESRCH: it ended between opening and reading.
     return undefined;

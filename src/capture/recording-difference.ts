@@ -130,7 +130,8 @@ class StepList {
 
 function findNear(base: RecordedTable, expected: number, next: RecordedTable, row: number): number {
   const end = Math.min(base.rows, expected + LOOK_AHEAD_ROWS);
-  for (let candidate = expected; candidate < end; candidate++) if (areEqual(base, candidate, next, row)) return candidate;
+  for (let candidate = expected; candidate < end; candidate++)
+    if (areEqual(base, candidate, next, row)) return candidate;
   return -1;
 }
 

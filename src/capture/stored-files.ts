@@ -28,7 +28,7 @@ export async function readStoredFiles(directory: string, signal?: AbortSignal): 
   const manifest = readManifest(directory);
   for (const file of manifest.files) {
     signal?.throwIfAborted();
-    checkFile(directory, file);
+    checkStoredFile(directory, file);
   }
   const facts = await readTables(directory, manifest);
   const parts = manifest.files
@@ -44,7 +44,11 @@ export async function readStoredFiles(directory: string, signal?: AbortSignal): 
   return { manifest, facts, parts };
 }
 
-function checkFile(directory: string, { name, bytes, sha256 }: ManifestFile): void {
+/** Throws BadCapture unless the file is, byte for byte, the one that was written. */
+export function checkStoredFile(
+  directory: string,
+  { name, bytes, sha256 }: Pick<ManifestFile, "name" | "bytes" | "sha256">,
+): void {
   const path = join(directory, name);
   const fd = openCaptureFile(path);
   try {

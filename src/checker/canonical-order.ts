@@ -122,12 +122,12 @@ class MarkCode {
     };
     for (const [number, { array, indexes, value }] of this.machine.variables.entries()) {
       const field = this.layout.variables[number];
-      const own = indexes.filter((index) => index.set === set);
-      if (own.length > 1 || (own.length === 1 && own[0].element !== element)) continue;
+      const own = indexes.find((index) => index.set === set);
+      if (own !== undefined && own.element !== element) continue;
       const fixed = indexes.filter((index) => index.set < 0).map((index) => index.element);
       add(
         `${array} ${fixed.join()}`,
-        own.length === 1 ? partOfOwn(field, value) : partOfNaming(field, value, set, element),
+        own === undefined ? partOfNaming(field, value, set, element) : partOfOwn(field, value),
       );
     }
     for (const [number, { declaration, bound }] of this.machine.threads.entries()) {

@@ -50,7 +50,7 @@ for(let k=1;k<l.length;k++)R[l[k]](out,i,0);
 }};
 `;
   // The text is made of numbers and of names made here (compile-machine.ts).
-  // eslint-disable-next-line no-new-func, typescript/no-implied-eval
+  // eslint-disable-next-line typescript/no-implied-eval
   const make = new Function("T", "O", "L", "F", `"use strict";\n${tables}${renamings.join("")}${names}${loop}`) as (
     ...values: unknown[]
   ) => Canonicaliser;

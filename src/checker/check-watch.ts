@@ -34,17 +34,20 @@ export class Watcher {
   private readonly watch: CheckWatch | undefined;
   private readonly began: number;
   private next: number;
+  private readonly looksAClock: number;
   private looks = 0;
 
-  constructor(watch: CheckWatch | undefined) {
+  /** `looksAClock`: 1 if every look is worth one at the clock. */
+  constructor(watch: CheckWatch | undefined, looksAClock = LOOKS_A_CLOCK) {
     this.watch = watch;
+    this.looksAClock = looksAClock;
     this.began = watch?.now() ?? 0;
     this.next = this.began + (watch?.everyMs ?? DEFAULT_EVERY_MS);
   }
 
   /** False if the watch wants the search to end. `progressNow` is asked only when it is time. */
   look(progressNow: () => Omit<CheckProgress, "statesPerSecond">): boolean {
-    if (this.watch === undefined || ++this.looks % LOOKS_A_CLOCK !== 0) return true;
+    if (this.watch === undefined || ++this.looks % this.looksAClock !== 0) return true;
     const now = this.watch.now();
     if (now < this.next) return true;
     this.next = now + (this.watch.everyMs ?? DEFAULT_EVERY_MS);

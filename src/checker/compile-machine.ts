@@ -189,7 +189,7 @@ type Functions = Pick<CompiledMachine, "expand" | "checkState">;
 
 function instantiate(source: Code, names: Readonly<Record<string, unknown>>): Functions {
   // The one place where text becomes code; what may stand in it is said in compile-expression.ts.
-  // eslint-disable-next-line no-new-func, typescript/no-implied-eval
+  // eslint-disable-next-line typescript/no-implied-eval
   const make = new Function(...Object.keys(names), source) as (...values: unknown[]) => Functions;
   return make(...Object.values(names));
 }

@@ -40,3 +40,5 @@ export { type GraphEdge, type GraphNode, GraphTooLarge, type StateGraph, drawSta
 export type { StepMachine } from "./step-machine.ts";
 export { type StoryScenario, scenarioOfStory } from "./story-scenario.ts";
 export { StepsError } from "./syntax.ts";
+export { type WorkerPart, checkInParts } from "./search-in-parts.ts";
+export { type RoundReport, type RoundRequest, type StateOnWay, createSearchPart } from "./search-part.ts";

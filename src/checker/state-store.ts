@@ -285,7 +285,7 @@ function refillLong(table: Int32Array, mask: number, hashes: Int32Array, states:
 }
 
 /** A hash whose low bits are as good as its high ones: multiply, fold, multiply. */
-function hashOf(out: Int32Array, from: number, words: number): number {
+export function hashOf(out: Int32Array, from: number, words: number): number {
   let hash = 0;
   for (let word = 0; word < words; word++) hash = Math.imul(hash ^ (hash >>> 15) ^ out[from + word], 0x9e3779b1);
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3ca5);

@@ -2,12 +2,12 @@
  * At which of its places of rest a thread is kept in a state, and which ones it runs through.
  *
  * Without reduction a thread is kept wherever it rests. With partial-order reduction a step that is safe (safe-steps.ts) is
- * taken at once together with the one before it: the state between is never made. That ends only if every chain ends, so a
- * safe step from which the thread comes back to itself over safe steps alone is kept after all:
+ * taken at once together with the one before it: the state between is never made. Every such chain ends, as of steps that
+ * follow each other in a circle at least one is not safe. A register whose value would be out of its range in the middle of a
+ * chain is not noticed: nobody keeps it there.
  *
  *     rest --step--> [locals, safe steps, locals, ...] --> rest       a transition: no way around a kept rest
  */
-import { followersOf } from "./instruction-flow.ts";
 import { isRest, type MachineThread } from "./step-machine.ts";
 import { regionFrom, turnBits } from "./thread-region.ts";
 
@@ -20,7 +20,6 @@ export function storedRests(thread: MachineThread, first: number, safe: Uint8Arr
   const isStored = Uint8Array.from(thread.instructions, (instruction, at) =>
     isRest(instruction) && safe[at] !== 1 ? 1 : 0,
   );
-  breakCircles(thread, isStored);
   const shape = { thread, isStored, turnBit: turnBits(thread) };
   const ends = new Set([first]);
   const entries = [first];
@@ -31,20 +30,4 @@ export function storedRests(thread: MachineThread, first: number, safe: Uint8Arr
     }
   }
   return [...ends].sort((a, b) => a - b);
-}
-
-/** Keeps one rest of each circle of safe steps; one after the other, as each may be part of other circles too. */
-function breakCircles(thread: MachineThread, isStored: Uint8Array): void {
-  const { instructions } = thread;
-  for (const [at, instruction] of instructions.entries()) {
-    if (isStored[at] === 1 || !isRest(instruction)) continue;
-    const seen = new Uint8Array(instructions.length);
-    const open = [...followersOf(instruction, at)];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (seen[next] === 1 || isStored[next] === 1) continue;
-      seen[next] = 1;
-      open.push(...followersOf(instructions[next], next));
-    }
-    if (seen[at] === 1) isStored[at] = 1;
-  }
 }

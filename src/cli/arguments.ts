@@ -92,3 +92,17 @@ export function parseCgroup(text: string): string {
     throw new InvalidArgumentError("It needs a path that begins with /, as in /proc/PID/cgroup.");
   return text;
 }
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Timers count milliseconds in 31 bits. */
+const DURATION_MS_MAX = 2 ** 31 - 1;
+
+/** A duration in milliseconds: 500ms, 5s, 1.5m, 1h; a number alone is seconds. At least 1 ms, at most 24 days. */
+export function parseDuration(text: string): number {
+  const match = /^(?<count>[0-9]{1,9}(?:\.[0-9]{1,3})?)(?<unit>ms|s|m|h|d)?$/.exec(text);
+  const ms = Number(match?.groups?.count) * (DURATION_UNITS_MS[match?.groups?.unit ?? "s"] ?? Number.NaN);
+  if (!(ms >= 1 && ms <= DURATION_MS_MAX)) {
+    throw new InvalidArgumentError("It needs a time such as 500ms, 5s, 10m or 1h, 24 days at most.");
+  }
+  return Math.round(ms);
+}

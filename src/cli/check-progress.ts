@@ -11,18 +11,20 @@ const CLEAR = "\r\u001b[K";
 /** The line. `begin` for each check; `clear` when it has ended. */
 export class CheckLine {
   private readonly stream: LineStream | undefined;
+  private readonly now: () => number;
   private title = "";
   private began = 0;
   private shown = false;
 
-  constructor(stream: LineStream, options: { readonly quiet: boolean }) {
-    this.stream = stream.isTTY === true && !options.quiet ? stream : undefined;
+  constructor(stream: LineStream, { quiet, now = Date.now }: { readonly quiet: boolean; readonly now?: () => number }) {
+    this.stream = stream.isTTY === true && !quiet ? stream : undefined;
+    this.now = now;
   }
 
   begin(name: string, index: number, count: number): void {
     const title = escapeControls(name);
     this.title = count === 1 ? title : `${index + 1} of ${count}: ${title}`;
-    this.began = performance.now();
+    this.began = this.now();
   }
 
   readonly update = (searched: SearchProgress): void => {
@@ -34,7 +36,7 @@ export class CheckLine {
   };
 
   private write(text: string): void {
-    if (this.stream === undefined || performance.now() - this.began < SILENT_MS) return;
+    if (this.stream === undefined || this.now() - this.began < SILENT_MS) return;
     this.stream.write(`${CLEAR}${cutText(text, (this.stream.columns ?? 80) - 1, asciiWidth)}`);
     this.shown = true;
   }

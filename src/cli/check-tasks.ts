@@ -5,7 +5,14 @@
  * a scheme takes those that it fits: a case without THREADS is not for `--threads 3`. A request for one case must fit it.
  */
 import { basename } from "node:path";
-import type { CheckCase, CheckConfiguration, CheckOptions, StepMachine, StepText } from "../checker/index.ts";
+import type {
+  CheckCase,
+  CheckConfiguration,
+  CheckOptions,
+  StepMachine,
+  StepsError,
+  StepText,
+} from "../checker/index.ts";
 import type { CheckCommandOptions } from "./check.ts";
 import { UsageError } from "./exit-codes.ts";
 import { readText } from "./read-text.ts";
@@ -96,16 +103,16 @@ async function fit(
   planned: readonly Planned[],
   { own, mayLeaveOut }: { readonly own: readonly OwnProperty[]; readonly mayLeaveOut: boolean },
 ): Promise<CheckTask[]> {
-  const { StepsError, checkPropertyNames, elaborate } = await import("../checker/index.ts");
+  const checker = await import("../checker/index.ts");
   const tasks: CheckTask[] = [];
   const refused: { readonly name: string; readonly error: Error }[] = [];
   for (const task of planned) {
     try {
-      const machine = elaborate(task.configuration);
-      checkPropertyNames(machine, task.options.properties);
+      const machine = checker.elaborate(task.configuration);
+      checker.checkPropertyNames(machine, task.options.properties);
       tasks.push({ ...task, machine });
     } catch (error) {
-      if (!(error instanceof StepsError)) throw error;
+      if (!(error instanceof checker.StepsError)) throw error;
       refused.push({ name: task.case ?? task.configuration.name, error: inUsersPlace(error, own) });
       if (!mayLeaveOut) break;
     }
@@ -173,13 +180,14 @@ function ownProperties(options: CheckCommandOptions): OwnProperty[] {
 }
 
 /** A mistake in a property of the command line with its place in what the user wrote. */
-function inUsersPlace(error: Error & { position?: unknown }, own: readonly OwnProperty[]): Error {
-  const match = /^(?<text>--[a-z]+(?: \(\d+\))?):(?<line>\d+):(?<column>\d+): (?<what>[^]*)$/.exec(error.message);
-  const property = own.find(({ name }) => name === match?.groups?.text);
-  if (match?.groups === undefined || property === undefined) return error;
-  const { text, line, column, what } = match.groups;
-  const at = line === "1" ? Math.max(1, Number(column) - property.lead) : Number(column);
-  return new UsageError(`${text}: ${line === "1" ? "" : `line ${line}, `}column ${at}: ${what}`);
+function inUsersPlace(error: StepsError, own: readonly OwnProperty[]): Error {
+  const { position, message } = error;
+  const property = own.find(({ name }) => name === position?.text);
+  if (position === undefined || property === undefined) return error;
+  const { text, line, column } = position;
+  const what = message.slice(`${text}:${line}:${column}: `.length);
+  const at = line === 1 ? Math.max(1, column - property.lead) : column;
+  return new UsageError(`${text}: ${line === 1 ? "" : `line ${line}, `}column ${at}: ${what}`);
 }
 
 function optionsOf(options: CheckCommandOptions): CheckOptions {

@@ -1,12 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { requireCommand } from "../../test/full-run.ts";
+import { SCHEMES } from "../schemes/index.ts";
 import { formatCompletion } from "./completion.ts";
 import { buildProgram } from "./program.ts";
 
 /** What bash offers for a command line whose last word is being typed. */
 function offer(bash: string, ...words: string[]): string[] {
-  const script = `${formatCompletion(buildProgram(), "bash")}
+  const ids = SCHEMES.map(({ id }) => id);
+  const script = `${formatCompletion(buildProgram(), "bash", ids)}
 COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _foliometer
 printf '%s\\n' "\${COMPREPLY[@]}"`;
   return execFileSync(bash, ["--norc", "-c", script], { encoding: "utf8", cwd: "/proc/self/attr" })
@@ -39,6 +41,18 @@ test("bash completes what compares, calibrates and tests copy-on-write", (ctx) =
     expect.arrayContaining(["mapcount", "page-count", "exclusive", "large-reuse"]),
   );
   expect(offer(bash, "foliometer", "workloads", "s")).toContain("show");
+});
+
+test("bash completes a check: schemes, files in the step language, its options and their choices", (ctx) => {
+  const bash = requireCommand(ctx, "bash");
+  expect(offer(bash, "foliometer", "che")).toEqual(["check"]);
+  expect(offer(bash, "foliometer", "check", "mapped")).toEqual(["mapped-pages"]);
+  // A system of one's own: the current directory has files and no directory.
+  expect(offer(bash, "foliometer", "check", "curr")).toEqual(["current"]);
+  expect(offer(bash, "foliometer", "check", "--memory", "")).toEqual(["sc", "tso"]);
+  expect(offer(bash, "foliometer", "run", "--memory", "s")).not.toContain("sc");
+  expect(offer(bash, "foliometer", "check", "vma", "--gr")).toEqual(["--graph", "--graph-states"]);
+  expect(offer(bash, "foliometer", "check", "--search", "d")).toEqual(["depth-first"]);
 });
 
 test("every command and every long option is in every script", () => {

@@ -22,15 +22,22 @@ export function addCompletion(program: Command, run: (action: () => Promise<numb
     .addHelpText("after", EXAMPLES)
     .action(async (shell: Shell) =>
       run(async () => {
-        process.stdout.write(formatCompletion(program, shell));
-        return Promise.resolve(EXIT_DONE);
+        const { SCHEMES } = await import("../schemes/index.ts");
+        process.stdout.write(
+          formatCompletion(
+            program,
+            shell,
+            SCHEMES.map(({ id }) => id),
+          ),
+        );
+        return EXIT_DONE;
       }),
     );
 }
 
-/** The script for a shell. */
-export function formatCompletion(program: Command, shell: Shell): string {
-  const commands = program.commands.map((command) => describe(command));
+/** The script for a shell. `schemeIds` are offered where a command's first argument is a scheme. */
+export function formatCompletion(program: Command, shell: Shell, schemeIds: readonly string[] = []): string {
+  const commands = program.commands.map((command) => describe(command, schemeIds));
   switch (shell) {
     case "bash":
       return bashScript(commands);
@@ -40,6 +47,9 @@ export function formatCompletion(program: Command, shell: Shell): string {
       return fishScript(commands);
   }
 }
+
+/** An argument of this name is a scheme's id or a file. */
+const SCHEME = "scheme";
 
 /** A command as completion sees it. */
 interface Described {
@@ -52,13 +62,15 @@ interface Described {
   readonly takesFile: boolean;
 }
 
-function describe(command: Command): Described {
+function describe(command: Command, schemeIds: readonly string[]): Described {
+  const argument = command.registeredArguments[0]?.name() ?? "";
+  const named = argument === SCHEME ? schemeIds : command.commands.map((own) => own.name());
   return {
     name: command.name(),
     summary: command.description(),
     options: optionsOf(command),
-    choices: command.registeredArguments[0]?.argChoices ?? command.commands.map((own) => own.name()),
-    takesFile: ["file", "what"].includes(command.registeredArguments[0]?.name() ?? ""),
+    choices: command.registeredArguments[0]?.argChoices ?? named,
+    takesFile: ["file", "what", SCHEME].includes(argument),
   };
 }
 
@@ -85,14 +97,14 @@ function bashScript(commands: readonly Described[]): string {
     const flags = options.flatMap(flagsOf).join(" ");
     return `    ${name}) words="${[flags, ...choices].join(" ")}"${takesFile ? " paths=f" : ""} ;;`;
   });
-  const values = new Map<string, readonly string[]>();
-  for (const { options } of commands) {
-    for (const option of options) {
-      if (option.argChoices !== undefined) values.set(flagsOf(option).join("|"), option.argChoices);
-    }
-  }
-  const valueCases = [...values].map(
-    ([flags, words]) => `    ${flags}) COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$current")); return ;;`,
+  // Options of one name take other values in other commands.
+  const valueCases = commands.flatMap(({ name, options }) =>
+    options.flatMap((option) => {
+      if (option.argChoices === undefined) return [];
+      const patterns = flagsOf(option).map((flag) => `"${name} ${flag}"`);
+      const words = option.argChoices.join(" ");
+      return [`    ${patterns.join("|")}) COMPREPLY=($(compgen -W "${words}" -- "$current")); return ;;`];
+    }),
   );
   return `# bash completion for foliometer
 _foliometer() {
@@ -100,7 +112,7 @@ _foliometer() {
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case " ${names} " in *" $word "*) command="$word"; break ;; esac
   done
-  case "$previous" in
+  case "$command $previous" in
 ${valueCases.join("\n")}
   esac
   case "$command" in
@@ -123,7 +135,9 @@ function zshScript(commands: readonly Described[]): string {
       return flagsOf(option).map((flag) => `'${flag}[${quoted(option.description)}]${value}'`);
     });
     const paths = takesFile ? "'*:file:_files'" : "'*:directory:_files -/'";
-    const argument = choices.length > 0 ? `'*:argument:(${choices.join(" ")})'` : paths;
+    const words = choices.join(" ");
+    const named = takesFile ? `'*:argument:{ compadd ${words}; _files }'` : `'*:argument:(${words})'`;
+    const argument = choices.length > 0 ? named : paths;
     return `    ${name}) _arguments ${[...specs, argument].join(" ")} ;;`;
   });
   return `#compdef foliometer
@@ -150,7 +164,7 @@ _foliometer "$@"
 function fishScript(commands: readonly Described[]): string {
   const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
   const names = commands.map(({ name }) => name).join(" ");
-  const lines = commands.flatMap(({ name, summary, options, choices }) => {
+  const lines = commands.flatMap(({ name, summary, options, choices, takesFile }) => {
     const named = `__fish_seen_subcommand_from ${name}`;
     const others = names.replace(DEFAULT_COMMAND, "").trim();
     const condition = name === DEFAULT_COMMAND ? `not __fish_seen_subcommand_from ${others}` : named;
@@ -162,7 +176,9 @@ function fishScript(commands: readonly Described[]): string {
         const value = option.argChoices === undefined ? " -r" : ` -x -a ${quoted(option.argChoices.join(" "))}`;
         return `complete -c foliometer -n '${condition}'${short}${long}${takesValue(option) ? value : ""} -d ${quoted(option.description)}`;
       }),
-      ...(choices.length > 0 ? [`complete -c foliometer -n '${named}' -x -a ${quoted(choices.join(" "))}`] : []),
+      ...(choices.length > 0
+        ? [`complete -c foliometer -n '${named}'${takesFile ? "" : " -x"} -a ${quoted(choices.join(" "))}`]
+        : []),
     ];
   });
   return `# fish completion for foliometer\n${lines.join("\n")}\n`;

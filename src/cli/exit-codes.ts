@@ -4,7 +4,7 @@
  *     0    done, and what was read is complete
  *     1    a figure differs by more than --tolerance, the model from the kernel, memory is not safe, or a property breaks
  *     2    the command line, or a directory or scenario named in it, is wrong
- *     3    the machine cannot be read, what was read is incomplete, or a scenario could not be run to its end
+ *     3    the machine cannot be read, what was read is incomplete, a scenario could not be run to its end, or a check met a limit
  *     130  interrupted (128 + the signal's number); 141: whoever read the output went away
  */
 
@@ -18,7 +18,7 @@ export const EXIT_CODES_HELP = `Exit codes:
   0    done, and what was read is complete
   1    a figure differs by more than --tolerance, the model from the kernel, memory is not safe, or a property breaks
   2    wrong usage: an option, a pid, a scheme, a directory or a scenario
-  3    the machine cannot be read, what was read is incomplete, or a scenario could not be run to its end
+  3    the machine cannot be read, what was read is incomplete, a scenario could not be run to its end, or a check met a limit
   130  interrupted; everything temporary is removed, everything frozen runs again`;
 
 /** Wrong usage, in one sentence. */
@@ -48,6 +48,7 @@ const CODE_OF_ERROR: Readonly<Record<string, number>> = {
   CannotWriteCapture: EXIT_USAGE,
   CannotFreeze: EXIT_USAGE,
   CannotCapture: EXIT_INCOMPLETE,
+  CannotListen: EXIT_INCOMPLETE,
   CannotVerify: EXIT_INCOMPLETE,
   BadReproduction: EXIT_INCOMPLETE,
   ScenarioStopped: EXIT_INCOMPLETE,

@@ -16,6 +16,8 @@ export interface SourceOptions {
   readonly check?: boolean;
   readonly quiet?: boolean;
   readonly orSample?: boolean;
+  /** Which capture, if the directory is a recording. */
+  readonly at?: string;
 }
 
 /** Opens the capture that a command works on; the caller closes it. */
@@ -24,6 +26,7 @@ export async function openSource(directory: string | undefined, options: SourceO
     if (options.check === true) throw new UsageError("--check compares with the running kernel: it needs no DIR.");
     return openDirectory(directory, options);
   }
+  if (options.at !== undefined) throw new UsageError("--at chooses a capture of a recording: it needs its DIR.");
   try {
     return await captureNow(options);
   } catch (error) {
@@ -33,13 +36,20 @@ export async function openSource(directory: string | undefined, options: SourceO
   }
 }
 
-/** A stored capture. */
+/** A stored capture: a directory of its own, or one out of a recording (`at`, or DIR@N). */
 export async function openDirectory(
   directory: string,
-  { threads }: Pick<SourceOptions, "threads">,
+  { threads, at }: Pick<SourceOptions, "threads" | "at">,
 ): Promise<StoredCapture> {
-  const { openCapture } = await import("../capture/index.ts");
-  return openCapture(directory, threads === undefined ? {} : { threads });
+  const [{ openCapture }, { openRecorded, refuseWholeRecording, splitRecordingName }] = await Promise.all([
+    import("../capture/index.ts"),
+    import("./open-recording.ts"),
+  ]);
+  const options = threads === undefined ? {} : { threads };
+  const named = at === undefined ? splitRecordingName(directory) : { directory, which: at };
+  if (named !== undefined) return openRecorded(named.directory, named.which, options);
+  await refuseWholeRecording(directory);
+  return openCapture(directory, options);
 }
 
 /** The running machine. What its runs spill to disk is gone when it is closed, or when the process exits. */

@@ -9,17 +9,24 @@ import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addCompletion } from "./completion.ts";
 import { addCow } from "./cow.ts";
+import { addDiff } from "./diff.ts";
 import { EXIT_CODES_HELP, EXIT_DONE, EXIT_USAGE } from "./exit-codes.ts";
+import { addExport } from "./export.ts";
+import { addExporter } from "./exporter.ts";
+import { addFolios } from "./folios.ts";
 import { addFree } from "./free.ts";
 import { readVersion } from "./package-files.ts";
+import { addRecord } from "./record.ts";
 import { addReport } from "./report.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addRun } from "./run.ts";
 import { addSchemes } from "./schemes.ts";
 import { addSharing } from "./sharing.ts";
 import { addSmaps } from "./smaps.ts";
+import { addTimeline } from "./timeline.ts";
 import { addVerify } from "./verify.ts";
 import { addWho } from "./who.ts";
+import { addWatch } from "./watch.ts";
 import { addWorkloads } from "./workloads.ts";
 
 const DESCRIPTION =
@@ -58,9 +65,16 @@ export function buildProgram(): Command {
   const commands = [
     addReport,
     addCapture,
+    addRecord,
+    addTimeline,
     addSmaps,
     addSharing,
     addFree,
+    addWatch,
+    addDiff,
+    addFolios,
+    addExport,
+    addExporter,
     addWho,
     addRun,
     addVerify,

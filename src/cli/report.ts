@@ -45,6 +45,7 @@ Examples:
   foliometer --sort duss --limit 10           whose Uss changes most
   foliometer --cgroup /system.slice --user postgres,redis
   foliometer report night --schemes mm-owner  a capture from disk, one scheme beside its own
+  foliometer report recorded --at 12          a capture out of a recording
   foliometer report night --tolerance 5 --quiet > /dev/null || echo "differs, or incomplete"
   foliometer --ndjson | grep '"record":"process"'`;
 
@@ -54,6 +55,7 @@ export function addReport(program: Command, run: (action: () => Promise<number>)
     .command("report", { isDefault: true })
     .description("Rss, Pss and Uss of every process as this kernel counts, and under the other schemes")
     .argument("[dir]", "a capture; without it the running machine is read")
+    .option("--at <which>", "of a recording the capture with this number, or the last one begun by this time")
     .addOption(new Option("--sort <key>", "order of the processes").choices(SORT_WORDS).default("pss"))
     .option("--reverse", "turn the order")
     .option("--limit <n>", `processes shown; 0: all (default: ${ROWS_ON_TERMINAL} on a terminal)`, parseCount)

@@ -15,9 +15,21 @@ export function tell(sentence: string): void {
   process.stderr.write(`foliometer: ${escapeControls(sentence)}\n`);
 }
 
+function exitBySignal(signal: NodeJS.Signals): void {
+  process.exit(128 + constants.signals[signal]);
+}
+
+/** From now on a signal does what the action says instead of ending the process: for actions that end in order. */
+export function takeSignals(act: (signal: NodeJS.Signals) => void): void {
+  for (const signal of SIGNALS) {
+    process.off(signal, exitBySignal);
+    process.on(signal, act);
+  }
+}
+
 /** Runs a command's action; its result becomes the exit code. */
 export async function runAction(action: () => Promise<number>): Promise<void> {
-  for (const signal of SIGNALS) process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  for (const signal of SIGNALS) process.once(signal, exitBySignal);
   exitWithReader(process.stdout);
   exitWithReader(process.stderr);
   try {

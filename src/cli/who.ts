@@ -5,7 +5,7 @@
  * or a frame's number is all that is known, every page table is.
  */
 import type { Command } from "commander";
-import type { FoundMappings, Machine, NothingThere } from "../capture/index.ts";
+import type { Capture, FoundMappings, Machine, NothingThere } from "../capture/index.ts";
 import type { AnsweredNothing, WhoFound, WhoNothingReport, WhoQuestion, WhoRangeReport, WhoReport } from "../study/index.ts";
 import { parseCount, parseNames, parseThreads, parseWidth } from "./arguments.ts";
 import { EXIT_DONE, EXIT_INCOMPLETE, UsageError } from "./exit-codes.ts";
@@ -67,12 +67,15 @@ async function who(words: readonly string[], options: WhoOptions): Promise<numbe
   const isElsewhere = "nothing" in first && first.nothing.state === "not-mapped" && asked.orByName !== undefined;
   const answer = isElsewhere && asked.orByName !== undefined ? await ask(asked.orByName, asked.directory, options) : first;
   if ("nothing" in answer) return printNothing(answer, asked, options);
-  return printFound(answer.found, asked, options);
+  return "range" in answer
+    ? printReport(answer.range, asked, options)
+    : printReport(await reportFound(answer.found, options), asked, options);
 }
 
-/** What was found, or what is there instead and on which machine. */
+/** What was found, the answer about a range, or what is there instead and on which machine. */
 type Answer =
   | { readonly found: FoundMappings }
+  | { readonly range: WhoRangeReport }
   | {
       readonly nothing: Exclude<WhoFound, { found: unknown }>["nothing"];
       readonly machine: Machine;
@@ -107,37 +110,46 @@ const REASONS_TO_READ_ALL: Readonly<Record<string, string>> = {
 };
 
 async function askDirectory(question: WhoQuestion, directory: string, options: WhoOptions): Promise<Answer> {
-  const [{ openDirectory }, { findInCapture }] = await Promise.all([
-    import("./open-source.ts"),
-    import("../study/index.ts"),
-  ]);
+  const { openDirectory } = await import("./open-source.ts");
   const capture = await openDirectory(directory, options);
   try {
-    refuseFrameOutside(question, capture.machine);
-    const answer = await findInCapture(capture, question, "capture");
-    return "found" in answer ? answer : { ...answer, machine: capture.machine };
+    return await askCapture(capture, question, "capture");
   } finally {
     await capture.close();
   }
 }
 
+async function askCapture(
+  capture: Capture,
+  question: WhoQuestion,
+  how: "capture" | "every-page-table",
+): Promise<Answer> {
+  const { machine } = capture;
+  refuseFrameOutside(question, machine);
+  const { findInCapture, reportRangeInCapture } = await import("../study/index.ts");
+  if (question.kind === "vmas" || (question.kind === "file" && !question.folio)) {
+    const range = await reportRangeInCapture(capture, question, how);
+    return "nothing" in range ? { ...range, machine } : { range };
+  }
+  const answer = await findInCapture(capture, question, how);
+  return "found" in answer ? answer : { ...answer, machine };
+}
+
 async function askEverything(question: WhoQuestion, options: WhoOptions): Promise<Answer> {
-  const [{ captureNow }, { findInCapture }, { readKernelCounts }] = await Promise.all([
+  const [{ captureNow }, { readKernelCounts }] = await Promise.all([
     import("./open-source.ts"),
-    import("../study/index.ts"),
     import("../capture/index.ts"),
   ]);
-  const capture = await captureNow(options);
+  // Of a folio the counts are asked for afterwards; of many frames the capture compares them all.
+  const capture = await captureNow({ ...options, check: question.kind === "vmas" || question.kind === "file" });
   try {
-    const { machine } = capture;
-    refuseFrameOutside(question, machine);
-    const answer = await findInCapture(capture, question, "every-page-table");
+    const answer = await askCapture(capture, question, "every-page-table");
     if ("found" in answer) {
       const kernelCounts = readKernelCounts(answer.found.intervals);
       return { found: { ...answer.found, kernelCounts } };
     }
     const flags = question.kind === "frame" ? capture.flagsOfFrame(question.pfn) : undefined;
-    return { ...answer, machine, ...(flags === undefined ? {} : { flags }) };
+    return "nothing" in answer && flags !== undefined ? { ...answer, flags } : answer;
   } finally {
     await capture.close();
   }
@@ -149,14 +161,21 @@ function refuseFrameOutside(question: WhoQuestion, { frameCount }: Machine): voi
   throw new UsageError(`There is no frame 0x${question.pfn.toString(16)}: the machine's last is ${last}.`);
 }
 
-async function printFound(found: FoundMappings, { asked }: AskedWho, options: WhoOptions): Promise<number> {
+async function reportFound(found: FoundMappings, options: WhoOptions): Promise<WhoReport | WhoRangeReport> {
   const [{ reportWho, reportWhoRange }, { SCHEMES }, { schemeOf }] = await Promise.all([
     import("../study/index.ts"),
     import("../schemes/index.ts"),
     import("./choose-schemes.ts"),
   ]);
-  const schemes = options.schemes === undefined ? SCHEMES : options.schemes.map(schemeOf);
-  const report = found.folio === undefined ? reportWhoRange(found) : reportWho(found, schemes);
+  if (found.folio === undefined) return reportWhoRange(found);
+  return reportWho(found, options.schemes === undefined ? SCHEMES : options.schemes.map(schemeOf));
+}
+
+async function printReport(
+  report: WhoReport | WhoRangeReport,
+  { asked }: AskedWho,
+  options: WhoOptions,
+): Promise<number> {
   process.stdout.write(await format(report, asked, options));
   const { counts, processesRefused } = report.search;
   const isIncomplete = counts === "kernel-counts-more" || (counts === "unchecked" && processesRefused > 0);
@@ -187,7 +206,7 @@ async function format(
 }
 
 async function printNothing(
-  { nothing, machine, flags }: Exclude<Answer, { found: unknown }>,
+  { nothing, machine, flags }: Extract<Answer, { nothing: unknown }>,
   { asked, question }: AskedWho,
   options: WhoOptions,
 ): Promise<number> {

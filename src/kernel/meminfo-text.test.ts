@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { expect, test } from "vitest";
-import { hugepageSizeBytes, meminfoBytes, meminfoCount, parseMeminfoText } from "./meminfo-text.ts";
+import { formatMeminfoText, hugepageSizeBytes, meminfoBytes, meminfoCount, parseMeminfoText } from "./meminfo-text.ts";
 import { ProcTextError } from "./proc-error.ts";
 
 const TEXT = `MemTotal:       24684092 kB
@@ -48,4 +48,12 @@ test("a line without label and number is refused with its number", () => {
 
 test.skipIf(!existsSync("/proc/meminfo"))("this machine's MemTotal is what the runtime reports", () => {
   expect(meminfoBytes(parseMeminfoText(readFileSync("/proc/meminfo", "utf8")), "MemTotal")).toBe(totalmem());
+});
+
+test("what was parsed is printed again byte by byte, here and of this machine", (ctx) => {
+  const longLabels = "HardwareCorrupted:     0 kB\nNFS_Unstable_Pages:    7 kB\n";
+  expect(formatMeminfoText(parseMeminfoText(TEXT + longLabels))).toBe(TEXT + longLabels);
+  if (!existsSync("/proc/meminfo")) ctx.skip("this machine has no /proc/meminfo");
+  const text = readFileSync("/proc/meminfo", "utf8");
+  expect(formatMeminfoText(parseMeminfoText(text))).toBe(text);
 });

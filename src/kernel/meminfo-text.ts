@@ -45,6 +45,8 @@ export type Meminfo = ReadonlyMap<string, number>;
 const FILE = "meminfo";
 const KB = " kB";
 const BYTES_PER_KB = 1024;
+/** How labels begin whose lines have no unit. */
+const COUNT_LABELS = "HugePages_";
 
 function parseLine(line: string, lineNumber: number): readonly [label: string, value: number] {
   const colon = line.indexOf(":");
@@ -62,6 +64,21 @@ export function parseMeminfoText(text: string): Meminfo {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
   return new Map(lines.map((line, index) => parseLine(line, index + 1)));
+}
+
+const LABEL_COLUMNS = 16;
+const LINE_COLUMNS = 24;
+
+/** The text of these lines as the kernel prints them; counts of hugetlb pages have no unit, all else is in kB. */
+export function formatMeminfoText(lines: Iterable<readonly [label: string, value: number]>): string {
+  let text = "";
+  for (const [label, value] of lines) {
+    const start = label.length < LABEL_COLUMNS - 1 ? `${label}:`.padEnd(LABEL_COLUMNS, " ") : `${label}: `;
+    const isCount = label.startsWith(COUNT_LABELS);
+    const number = isCount ? value : Math.floor(value / BYTES_PER_KB);
+    text += `${start}${number.toString().padStart(LINE_COLUMNS - start.length, " ")}${isCount ? "" : KB}\n`;
+  }
+  return text;
 }
 
 /** A figure in bytes; undefined if this kernel does not print it. */

@@ -123,7 +123,7 @@ test("nothing of a text reaches the terminal as it is", () => {
   const story = { ...LOST, ending: hostile, steps: [{ ...first, source: hostile, what: hostile }, ...others] };
   const result = { ...STOPPED, configuration: hostile, properties: [{ ...STOPPED.properties[0], story }] };
   const order = { ...ORDER, edges: [{ ...ORDER.edges[0], source: hostile }] };
-  const text = formatCheckText(timed({ ...result, lockOrder: order } as typeof STOPPED), WIDE);
+  const text = formatCheckText(timed({ ...result, lockOrder: order }), WIDE);
   expect(text).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
   expect(text).toContain(String.raw`\x1b]0;gone\x07\u202e`);
   expect(formatCheckSummary([timed({ ...STOPPED, configuration: hostile })], WIDE)).not.toMatch(

@@ -6,20 +6,38 @@
  * as `memtype`. Figures that no scheme changes (rss, swap) have no scheme label. `uss` is the largest value that some
  * history of the folios allows, as the kernel's smaps would show it most often; `uss_least` the smallest.
  */
-import type { CaptureReport, ProcessReport } from "../study/index.ts";
-import { type MetricFamily, type MetricSample, formatOpenMetrics } from "./openmetrics.ts";
+import type { CaptureReport, SummableFigures } from "../study/index.ts";
+import { type MetricFamily, type MetricSample, type MetricsDialect, formatMetrics } from "./openmetrics.ts";
 
-/** The text, every sample with the time at which the capture ended. */
-export function formatExportOpenMetrics(report: CaptureReport): string {
-  return formatOpenMetrics([...processFamilies(report), ...machineFamilies(report), ...captureFamilies(report)], {
-    timestampMs: report.machine.endedAtMs,
+/** How the text is wanted. */
+export interface ExportMetricsOptions {
+  readonly dialect: MetricsDialect;
+  /** Schemes of the report whose figures are written. */
+  readonly schemes: readonly string[];
+  /** Whether every sample says when the capture ended. */
+  readonly timestamps: boolean;
+}
+
+/** All families as text. */
+export function formatExportMetrics(
+  report: CaptureReport,
+  { dialect, schemes, timestamps }: ExportMetricsOptions,
+): string {
+  const chosen = { ...report, schemes };
+  return formatMetrics([...processFamilies(chosen), ...machineFamilies(chosen), ...captureFamilies(report)], {
+    dialect,
+    ...(timestamps ? { timestampMs: report.machine.endedAtMs } : {}),
   });
 }
 
 /** What each process has: one family, a sample a figure and scheme. */
 export function processFamilies({ processes, schemes }: CaptureReport): MetricFamily[] {
   const samples: MetricSample[] = [];
-  for (const process of processes) if (process.refusal === null) addProcess(process, schemes, samples);
+  for (const process of processes) {
+    if (process.refusal !== null) continue;
+    const { pid, name, user, cgroup } = process;
+    addMemorySamples({ pid, name, user, cgroup }, process, schemes, samples);
+  }
   return [
     {
       name: "process_memory_bytes",
@@ -31,9 +49,13 @@ export function processFamilies({ processes, schemes }: CaptureReport): MetricFa
   ];
 }
 
-function addProcess(process: ProcessReport, schemes: readonly string[], samples: MetricSample[]): void {
-  const { pid, name, user, cgroup } = process;
-  const identity = { pid, name, user, cgroup };
+/** The figures of whoever `identity` names: one process, or several together. Figures that no scheme changes have none. */
+export function addMemorySamples(
+  identity: MetricSample["labels"],
+  process: SummableFigures,
+  schemes: readonly string[],
+  samples: MetricSample[],
+): void {
   const add = (memtype: string, value: number, scheme = ""): void => {
     samples.push({ labels: { ...identity, memtype, scheme }, value });
   };

@@ -8,7 +8,7 @@
  * there, so they are counter tracks. Times are CLOCK_BOOTTIME, with a snapshot that ties it to the time of day. A process
  * that is gone in a later capture falls to 0 there. Field numbers: protos/perfetto/trace/ of the Perfetto project.
  */
-import type { CaptureReport, ProcessReport } from "../study/index.ts";
+import type { CaptureReport, ProcessFigures, ProcessReport } from "../study/index.ts";
 import type { ExportHistory } from "./export-csv.ts";
 import { ProtobufWriter } from "./protobuf-writer.ts";
 
@@ -222,8 +222,8 @@ function withoutMemory(process: ProcessReport): ProcessReport {
   const none = { least: 0, most: 0 };
   const figures = { pssBytes: 0, pssAnonBytes: 0, pssFileBytes: 0, pssShmemBytes: 0, ussBytes: none };
   const sizes = { rssBytes: 0, rssAnonBytes: 0, rssFileBytes: 0, rssShmemBytes: 0, swapBytes: 0 };
-  const schemes = Object.entries(process.schemes).map(([id, now]) => [id, { ...now, ...figures }]);
-  return { ...process, ...sizes, schemes: Object.fromEntries(schemes) };
+  const schemes = Object.entries(process.schemes).map(([id, now]) => [id, { ...now, ...figures }] as const);
+  return { ...process, ...sizes, schemes: Object.fromEntries<ProcessFigures>(schemes) };
 }
 
 function nanoseconds(seconds: number): number {

@@ -1,7 +1,7 @@
 /**
  * What processes map as collapsed stacks, which flame graph tools read: one path a line, its bytes behind it.
  *
- *     /system.slice/redis.service;redis-server;4021 redis-server *:6379;[heap];order-9 357564416
+ *     /system.slice/redis.service;redis-server;4021;[heap];order-9 357564416
  *
  * Invariant: the bytes of all lines together are the sum over processes; address spaces shared by several processes
  * count once. Semicolons in names become commas and line ends become escapes, because the format knows no quoting.
@@ -26,10 +26,10 @@ export function formatCollapsedStacks(
   return lines.join("");
 }
 
-/** A stack's frames from the outside in: control group, program, process, mapping, order of the folios. */
+/** A stack's frames from the outside in: control group, program, pid, mapping, order of the folios. */
 export function stackFrames({ process, mapping, order }: MemoryStack): [string, string, string, string, string] {
-  const { cgroup, name, pid, command } = process;
-  return [cgroup, name, `${pid} ${command}`, mapping === "" ? "[anonymous]" : mapping, `order-${order}`];
+  const { cgroup, name, pid } = process;
+  return [cgroup, name, `${pid}`, mapping === "" ? "[anonymous]" : mapping, `order-${order}`];
 }
 
 /** Bytes of a stack by figure. */

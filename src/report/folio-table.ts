@@ -22,7 +22,13 @@ const COUNT_COLUMNS: readonly (Column & { readonly count: CountOf })[] = [
 
 /** Draws the table; one line where there is no large folio. */
 export function renderFolioTable(
-  { folios, machine }: CaptureReport,
+  {
+    folios,
+    machine,
+  }: {
+    readonly folios: readonly FolioOrderReport[];
+    readonly machine: Pick<CaptureReport["machine"], "pageSizeBytes">;
+  },
   options: { readonly width: number; readonly styles: Styles },
 ): readonly string[] {
   if (folios.length === 0) return ["No large folio is mapped: all schemes agree on small folios."];

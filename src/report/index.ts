@@ -11,7 +11,7 @@ export { formatCounterLimits } from "./counter-limits-text.ts";
 export { type CowPlanResults, formatCowPlan } from "./cow-plan-text.ts";
 export { FRAMES_DIFFER_AT_MOST, type FrameCheck, describeFrames, findGaps } from "./coverage.ts";
 export { formatConsumers } from "./consumer-table.ts";
-export { asciiWidth, cutText, escapeControls, wrapText } from "./display-text.ts";
+export { asciiWidth, chooseWidth, cutText, escapeControls, wrapText } from "./display-text.ts";
 export {
   formatCount,
   formatDifference,
@@ -25,9 +25,39 @@ export {
   formatSize,
   formatTime,
 } from "./format-number.ts";
+export { type ExporterAnswer, type ExporterState, exporterFamilies } from "./exporter-metrics.ts";
+export { type ExportHistory, formatExportCsv } from "./export-csv.ts";
+export {
+  type ExportMetricsOptions,
+  captureFamilies,
+  formatExportMetrics,
+  machineFamilies,
+  processFamilies,
+} from "./export-openmetrics.ts";
+export { type TracedCapture, formatPerfettoTrace } from "./export-perfetto.ts";
+export { formatPprof } from "./export-pprof.ts";
+export { type ProcFile, type ProcProcess, formatProcMachine, formatProcProcess } from "./export-proc.ts";
+export { type StackValue, formatCollapsedStacks } from "./export-stacks.ts";
+export { type ExportTable, exportTables } from "./export-tables.ts";
+export {
+  FOLIO_SORT_KEYS,
+  type FolioSortKey,
+  type FoliosTextOptions,
+  formatFoliosText,
+  sortFolioOwners,
+} from "./folios-text.ts";
 export { formatFreeRanking } from "./free-ranking-text.ts";
 export { type FreeTextOptions, formatFreeText } from "./free-text.ts";
+export {
+  type MetricFamily,
+  type MetricSample,
+  type MetricsDialect,
+  OPENMETRICS_CONTENT_TYPE,
+  PROMETHEUS_CONTENT_TYPE,
+  formatMetrics,
+} from "./openmetrics.ts";
 export { largestChangePercent } from "./process-lines.ts";
+export { type RecordSummary, type RecordedCapture, describeTaken, formatRecordSummary } from "./record-text.ts";
 export { formatReportJson, formatReportNdjson } from "./report-json.ts";
 export { type ReportTextOptions, formatReportText } from "./report-text.ts";
 
@@ -50,7 +80,26 @@ export { EDGE_FORMATS, type EdgeFormat, formatSharingEdges } from "./sharing-edg
 export { formatSharingHeat } from "./sharing-heat.ts";
 export { type SharingTextOptions, formatSharingText } from "./sharing-text.ts";
 export { COLOUR_STYLES, PLAIN_STYLES, type StyleName, type Styles, chooseStyles } from "./styles.ts";
+export { type TarEntry, formatTarHeader, tarEnd, tarPadding } from "./tar-writer.ts";
+export {
+  SCREEN_COLUMNS_MIN,
+  SCREEN_ROWS_MIN,
+  type ScreenPlace,
+  type WatchCost,
+  formatWatchFrame,
+  formatWatchScreen,
+} from "./watch-screen.ts";
+export {
+  WATCH_SORTS,
+  type WatchData,
+  type WatchSort,
+  type WatchView,
+  chosenIndex,
+  initialView,
+  listedKeys,
+} from "./watch-view.ts";
 export { type Cell, type Column, type Table, type TableOptions, renderTable } from "./text-table.ts";
+export { type TimelineTextOptions, formatTimelineCsv, formatTimelineText } from "./timeline-text.ts";
 export { formatWhoNothingText } from "./who-nothing-text.ts";
 export { formatWhoRangeText } from "./who-range-text.ts";
 export { type WhoTextOptions, formatWhoText } from "./who-text.ts";
@@ -60,3 +109,5 @@ export async function formatReportJsonSchema(): Promise<string> {
   const schema = await import("./report-schema.ts");
   return schema.formatReportJsonSchema();
 }
+export { type DiffTextOptions, formatDiffText } from "./diff-text.ts";
+export { DIFF_SORT_KEYS, type DiffSelection, type DiffSortKey, selectDiff } from "./select-diff.ts";

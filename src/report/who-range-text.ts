@@ -23,7 +23,10 @@ export async function formatWhoRangeText(
   const faint = describeCounts(report.search, 0).flatMap((text) => paragraph(text, place));
   return joinBlocks([
     paragraph(`${describeSearch(report.machine, report.search)} Sizes in kB of 1024 bytes.`, place),
-    [title(`Pages of ${escapeControls(asked)}`, place), ...describePages(report).flatMap((text) => paragraph(text, place))],
+    [
+      title(`Pages of ${escapeControls(asked)}`, place),
+      ...describePages(report).flatMap((text) => paragraph(text, place)),
+    ],
     renderMappers(report, options.top, place),
     faint.map((line) => place.styles.faint(line)),
   ]);
@@ -33,7 +36,8 @@ function describePages({ present, largeBytes, uncountedBytes, mapcounts }: WhoRa
   const kinds = KIND_HEADINGS.filter(([field]) => present[field] > 0);
   const parts = kinds.map(([field, heading]) => `${formatKb(present[field])} ${heading}`);
   const large = largeBytes === 0 ? "" : ` In large folios: ${formatKb(largeBytes)} kB.`;
-  const zero = uncountedBytes === 0 ? "" : ` Zero pages and the like, which are not counted: ${formatKb(uncountedBytes)} kB.`;
+  const zero =
+    uncountedBytes === 0 ? "" : ` Zero pages and the like, which are not counted: ${formatKb(uncountedBytes)} kB.`;
   const told = mapcounts.slice(0, COUNTS_TOLD).map(({ mapcount, pages }) => countedPages(pages, String(mapcount)));
   const above = mapcounts.slice(COUNTS_TOLD).reduce((sum, { pages }) => sum + pages, 0);
   if (above > 0) told.push(countedPages(above, "more"));
@@ -58,14 +62,16 @@ function renderMappers({ mappers }: WhoRangeReport, top: number, place: TextPlac
     { heading: "Rights", align: "left", rank: 3 },
     { heading: "Mapping", align: "left", rank: 2, cutTo: 16, atMost: 48 },
   ];
-  const rows = mappers.slice(0, top).map((mapper): Cell[] => [
-    ...processCellsOf(mapper),
-    kbCell(mapper.bytes),
-    kbCell(mapper.aloneBytes),
-    { text: mapper.vma.start },
-    { text: mapper.vma.rights },
-    { text: escapeControls(mapper.vma.name) },
-  ]);
+  const rows = mappers
+    .slice(0, top)
+    .map((mapper): Cell[] => [
+      ...processCellsOf(mapper),
+      kbCell(mapper.bytes),
+      kbCell(mapper.aloneBytes),
+      { text: mapper.vma.start },
+      { text: mapper.vma.rights },
+      { text: escapeControls(mapper.vma.name) },
+    ]);
   const left = mappers.length - rows.length;
   const more = left === 0 ? [] : [`${formatCount(left)} more; --top 0 and --json have all.`];
   return [title("Who maps them, kB", place), ...renderTable({ columns, rows }, place).lines, ...more];

@@ -32,7 +32,9 @@ export async function formatWhoText(report: WhoReport, options: WhoTextOptions):
     paragraph(describeSearch(report.machine, report.search), place),
     describeFolio(report, place),
     renderMappers(report, options.top, place),
-    report.schemes.length === 0 ? [] : [title("What each scheme says of the folio", place), ...renderSchemes(report, place)],
+    report.schemes.length === 0
+      ? []
+      : [title("What each scheme says of the folio", place), ...renderSchemes(report, place)],
     faint([...describeMarks(report), ...describeCounts(report.search, report.totals.outside)]),
   ]);
 }
@@ -73,7 +75,10 @@ function describeFolio({ folio, mapcounts, totals }: WhoReport, place: TextPlace
   return [...lines, ...paragraph(`Mapcount of each page${cell}${signs}:`, place), ...strip.lines];
 }
 
-function describeTotals({ entries, pmdEntries, addressSpaces, vmas, pagesMapped }: WhoReport["totals"], pages: number): string {
+function describeTotals(
+  { entries, pmdEntries, addressSpaces, vmas, pagesMapped }: WhoReport["totals"],
+  pages: number,
+): string {
   if (entries === 0) return "Nobody who was read maps it.";
   const spaces = formatQuantity(addressSpaces, "address space", "address spaces");
   const pmd = pmdEntries === 0 ? "" : `, ${formatCount(pmdEntries)} of them PMDs`;
@@ -88,7 +93,11 @@ const LEVELS = { pte: "PTE", pmd: "PMD", pud: "PUD", unknown: "?" } as const;
 
 function describeEntry({ level, exclusive, softDirty, uffdWriteProtected }: WhoPiece): string {
   const words = [LEVELS[level]];
-  const marks = [exclusive ? "exclusive" : "", softDirty === true ? "soft-dirty" : "", uffdWriteProtected ? "uffd-wp" : ""];
+  const marks = [
+    exclusive ? "exclusive" : "",
+    softDirty === true ? "soft-dirty" : "",
+    uffdWriteProtected ? "uffd-wp" : "",
+  ];
   return [...words, ...marks.filter((mark) => mark !== "")].join(" ");
 }
 
@@ -100,12 +109,12 @@ function renderMappers({ mappers, folio }: WhoReport, top: number, place: TextPl
     { heading: "User", align: "left", rank: 9, cutTo: 8, atMost: 12 },
     { heading: "Command", align: "left", rank: 0, cutTo: 12, atMost: NAME_AT_MOST },
     { heading: "Address", align: "left", rank: 0 },
-    ...(isLarge ? ([{ heading: "Pages", align: "right", rank: 0 }] as const) : []),
+    ...(isLarge ? ([{ heading: "Pages", align: "left", rank: 0 }] as const) : []),
     { heading: "Entries", align: "left", rank: 3 },
     { heading: "Rights", align: "left", rank: 2 },
     { heading: "Mapping", align: "left", rank: 1, cutTo: 16, atMost: 48 },
   ];
-  const lines = mappers.flatMap((mapper) => mapper.pieces.map((piece) => ({ mapper, piece })));
+  const lines = mappers.flatMap((mapper) => alikeStretches(mapper.pieces).map((piece) => ({ mapper, piece })));
   const rows = lines.slice(0, top).map(({ mapper, piece }, at) => {
     const isNew = lines[at - 1]?.mapper !== mapper;
     return [
@@ -122,8 +131,34 @@ function renderMappers({ mappers, folio }: WhoReport, top: number, place: TextPl
   return [title("Who maps it", place), ...renderTable({ columns, rows }, place).lines, ...more];
 }
 
-function pagesOf({ firstPage, pages }: WhoPiece): string {
-  return pages === 1 ? String(firstPage) : `${firstPage}-${firstPage + pages - 1}`;
+/** Pieces of a VMA that lie where the folio's pages lie, as one with gaps: those that are alike but for the gaps. */
+interface Stretch extends WhoPiece {
+  lastPage: number;
+  mapped: number;
+}
+
+function alikeStretches(pieces: readonly WhoPiece[]): Stretch[] {
+  const stretches = new Map<string, Stretch>();
+  for (const piece of pieces) {
+    const { address, firstPage, pages } = piece;
+    const base = Number.parseInt(address.slice(0, -3), 16) - firstPage;
+    const key = `${base} ${describeEntry(piece)}`;
+    const known = stretches.get(key);
+    if (known === undefined) {
+      stretches.set(key, { ...piece, lastPage: firstPage + pages - 1, mapped: pages });
+    } else {
+      known.lastPage = Math.max(known.lastPage, firstPage + pages - 1);
+      known.mapped += pages;
+    }
+  }
+  return [...stretches.values()];
+}
+
+/** "0-511", or "0-511 (430)" where there are gaps. */
+function pagesOf({ firstPage, lastPage, mapped }: Stretch): string {
+  if (firstPage === lastPage) return String(firstPage);
+  const gaps = mapped === lastPage - firstPage + 1 ? "" : ` (${formatCount(mapped)})`;
+  return `${firstPage}-${lastPage}${gaps}`;
 }
 
 /** PID, user and command; processes with the same address space are named behind it. */
@@ -202,7 +237,9 @@ export function describeCounts({ counts, how }: WhoSearch, outside: number): str
           "by processes that could not be read, or that came and went meanwhile.",
       ];
     case "kernel-counts-fewer":
-      return ["The kernel counts fewer mappings than were found: some went away meanwhile, or an address space was read twice."];
+      return [
+        "The kernel counts fewer mappings than were found: some went away meanwhile, or an address space was read twice.",
+      ];
     case "uncounted":
       return [
         how === "candidates"
@@ -210,6 +247,6 @@ export function describeCounts({ counts, how }: WhoSearch, outside: number): str
           : "The kernel does not count who maps it.",
       ];
     case "unchecked":
-      return ["Nothing was compared with the kernel's own counts: who could not be read is not seen."];
+      return ["Not every count was compared with the kernel's own: what those map who could not be read is not seen."];
   }
 }

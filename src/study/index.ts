@@ -34,9 +34,25 @@ export {
 } from "./freed-memory.ts";
 export { type FreeRanking, type RankedProcess, TOGETHER_MAX, rankEach, rankTogether } from "./freed-ranking.ts";
 export { COUNTED_KINDS, KIND_COLUMNS, type KindBytes, kindBytesOf } from "./kind-bytes.ts";
+export {
+  FIGURE_GROUPS,
+  type FigureGroup,
+  type FigureGrouping,
+  type GroupedFigures,
+  type SummableFigures,
+  groupFigures,
+} from "./group-figures.ts";
 export { GROUP_KEYS, type GroupKey, type MmGroup, type MmGroups, type ProcessName, groupMms } from "./mm-groups.ts";
 export { TooManySharingSets } from "./mm-sets.ts";
-export { reportOnCapture } from "./report-on-capture.ts";
+export { type CaptureSums, orderSchemes, reportOnCapture, reportOnSums, sumCapture } from "./report-on-capture.ts";
+export {
+  MachineScraper,
+  type Scrape,
+  type ScrapeChoice,
+  type ScrapeGaps,
+  type ScrapeSource,
+  scrapeCapture,
+} from "./scrape-machine.ts";
 export {
   SHARING_VERSION,
   type SharingGroup,
@@ -66,7 +82,64 @@ export {
 export { type MemoryStack, type StackReport, sumStacks } from "./stack-sums.ts";
 export { type RunningSearch, type TimedSearch, startSearch } from "./search-in-thread.ts";
 export type { Schedules, SearchProgress } from "./search-protocol.ts";
-export { type WhoFound, type WhoQuestion, findInCapture } from "./who-in-capture.ts";
+export { type FolioQuestion, type WhoFound, type WhoQuestion, findInCapture } from "./who-in-capture.ts";
 export * from "./who-maps.ts";
 export { type RangeMapper, type WhoRangeReport, reportWhoRange } from "./who-range.ts";
+export { reportRangeInCapture } from "./who-range-in-capture.ts";
 export { type AnsweredNothing, type WhoNothingReport, reportWhoNothing } from "./who-nothing.ts";
+export { type CaptureSide, ownScheme, readSide } from "./capture-side.ts";
+export {
+  type CaptureDiff,
+  type DiffScope,
+  type GroupChange,
+  type GroupPresence,
+  diffCaptures,
+} from "./diff-captures.ts";
+export {
+  FIGURE_KEYS,
+  type MemoryFigures,
+  type Tolerance,
+  changeBytes,
+  figureChange,
+  rangeOf,
+  sumFigures,
+} from "./diff-figures.ts";
+export type { FolioChange, MachineChange } from "./diff-machine.ts";
+export type { MappingChange } from "./diff-mappings.ts";
+export {
+  WATCH_VERSION,
+  type WatchStudy,
+  type WatchedMoment,
+  type WatchedProcess,
+  studyMoment,
+} from "./watch-figures.ts";
+export {
+  type Sharer,
+  type VmaContents,
+  type WatchedFolios,
+  type WatchedVma,
+  studyVma,
+  studyVmas,
+} from "./watch-vma.ts";
+export {
+  FOLIO_OWNER_KEYS,
+  type FolioOwner,
+  type FolioOwnerKey,
+  type FolioOwners,
+  type FoliosReport,
+  type PartialFolio,
+  type PartialUnderScheme,
+  findFolioOwners,
+  reportLargeFolios,
+} from "./large-folios.ts";
+export { type UnderusedFolio, type UnderusedFolios, studyUnderused } from "./underused-folios.ts";
+export {
+  TIMELINE_VERSION,
+  type TimelineCapture,
+  type TimelineFigures,
+  type TimelineOptions,
+  type TimelinePoint,
+  type TimelineProcess,
+  type TimelineReport,
+  studyTimeline,
+} from "./timeline.ts";

@@ -9,13 +9,17 @@ import { KIND_FILE, KIND_SHMEM, PAGE_SIZE_BYTES, isAnonKind } from "../kernel/in
 import type { MemoryAccount } from "./capture-report.ts";
 import type { CaptureSums } from "./report-on-capture.ts";
 
+/** The account of what processes map, the only one that depends on the scheme, and the one that takes what is left. */
+export const PROCESSES_ACCOUNT = "processes (sum of Pss)";
+export const REST_ACCOUNT = "rest";
+
 /** The accounts, largest duty first; their bytes add up to MemTotal exactly. */
 export function memoryAccounts(capture: Capture, sums: CaptureSums, pssBytes: number): MemoryAccount[] {
   const { meminfo } = capture.machine;
   const of = (label: string): number => meminfo[label] ?? 0;
   const mappedCache = mappedCacheBytes(sums);
   const accounts: MemoryAccount[] = [
-    { label: "processes (sum of Pss)", bytes: pssBytes, origin: "derived" },
+    { label: PROCESSES_ACCOUNT, bytes: pssBytes, origin: "derived" },
     { label: "unmapped pages of partially mapped folios", bytes: heldUnmappedBytes(capture), origin: "derived" },
     {
       label: "page cache that no process maps",
@@ -30,7 +34,7 @@ export function memoryAccounts(capture: Capture, sums: CaptureSums, pssBytes: nu
     { label: "free", bytes: of("MemFree"), origin: "measured" },
   ];
   const known = accounts.reduce((all, { bytes }) => all + bytes, 0);
-  return [...accounts, { label: "rest", bytes: of("MemTotal") - known, origin: "rest" }];
+  return [...accounts, { label: REST_ACCOUNT, bytes: of("MemTotal") - known, origin: "rest" }];
 }
 
 /** Page-cache and shmem frames that some process maps. */

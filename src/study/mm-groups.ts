@@ -67,7 +67,8 @@ export function groupMms(capture: Capture, by: GroupKey): MmGroups {
   return { groups, groupOfMm };
 }
 
-function groupName({ pid, name, cgroup, userName }: CapturedProcess, by: GroupKey): string {
+/** The name of the group that a process is in. */
+export function groupName({ pid, name, cgroup, userName }: CapturedProcess, by: GroupKey): string {
   switch (by) {
     case "process":
       return `${pid} ${name}`;

@@ -158,7 +158,7 @@ export async function reportOnCapture(capture: Capture, wanted: readonly Scheme[
   return reportOnSums(capture, await sumCapture(capture, orderSchemes(capture, wanted)));
 }
 
-/** The report on sums made before. */
+/** The report that sums give, whose schemes are in the order of `orderSchemes`. */
 export function reportOnSums(capture: Capture, sums: CaptureSums): CaptureReport {
   const { schemes } = sums;
   const processes = capture.processes.map((process) => reportProcess(process, sums));
@@ -227,7 +227,8 @@ export function reportOnSums(capture: Capture, sums: CaptureSums): CaptureReport
   };
 }
 
-function reportProcess(process: CapturedProcess, sums: CaptureSums): ProcessReport {
+/** A process under every scheme of the sums. */
+export function reportProcess(process: CapturedProcess, sums: CaptureSums): ProcessReport {
   const { vmas, schemes, swapPages } = sums;
   const total = new Float64Array(vmas.width);
   let swap = 0;
@@ -259,8 +260,11 @@ function reportProcess(process: CapturedProcess, sums: CaptureSums): ProcessRepo
   };
 }
 
-/** Units are truncated once for the whole process, as smaps_rollup does (kernel-facts 3.6). */
-function processFigures(total: Float64Array, at: number): ProcessFigures {
+/**
+ * The figures of a row of sums, in which a scheme's columns begin at `at`. Units are truncated once for the whole row, as
+ * smaps_rollup does for a process (kernel-facts 3.6).
+ */
+export function processFigures(total: Float64Array, at: number): ProcessFigures {
   return {
     pssBytes: bytesOfPss(total[at + OF_PSS]),
     pssAnonBytes: bytesOfPss(total[at + OF_PSS_ANON]),

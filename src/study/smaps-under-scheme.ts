@@ -91,10 +91,7 @@ export interface PreparedSmaps {
 }
 
 /** One pass over the capture, for any number of processes. */
-export async function prepareSmaps(
-  capture: Capture,
-  { scheme, all, history }: SmapsQuestion,
-): Promise<PreparedSmaps> {
+export async function prepareSmaps(capture: Capture, { scheme, all, history }: SmapsQuestion): Promise<PreparedSmaps> {
   const own = orderSchemes(capture, all)[0];
   const sums = await sumCapture(capture, [own, scheme]);
   return { capture, sums, sides: sidesOfVmas(sums, history) };

@@ -25,7 +25,7 @@ import { addNotPresent, addTriple } from "./report-on-capture.ts";
 
 /** One path and what lies at its end. */
 export interface MemoryStack {
-  readonly process: Pick<CapturedProcess, "pid" | "name" | "command" | "cgroup" | "userName">;
+  readonly process: Pick<CapturedProcess, "pid" | "name" | "cgroup">;
   /** The VMA's name as in maps; empty for plain anonymous memory. */
   readonly mapping: string;
   /** Order of the folios; 0 also for entries in transit (migration, hwpoison), whose folio is not known. */

@@ -11,11 +11,8 @@ import {
   type NarrowQuestion,
   type NothingThere,
   type PageSelection,
-  type SelectedRun,
   findFolioInCapture,
-  findFramesInCapture,
   folioInCapture,
-  intervalsOf,
   isVmaOfFile,
   pageInFile,
 } from "../capture/index.ts";
@@ -29,17 +26,19 @@ export type WhoFound =
   | { readonly found: FoundMappings }
   | { readonly nothing: NothingThere | { readonly state: "unmapped" } };
 
-type How = "every-page-table" | "capture";
+/** Whether the capture was taken for the question, or stored before. */
+export type How = "every-page-table" | "capture";
 
-/** Asks a capture. O(runs). */
-export async function findInCapture(capture: Capture, question: WhoQuestion, how: How): Promise<WhoFound> {
+/** A question about one folio. */
+export type FolioQuestion = Extract<WhoQuestion, { kind: "frame" | "address" | "file" }>;
+
+/** Asks a capture about one folio. O(runs). */
+export async function findInCapture(capture: Capture, question: FolioQuestion, how: How): Promise<WhoFound> {
   switch (question.kind) {
     case "frame":
       return atFrame(capture, question.pfn, how);
     case "address":
       return atPage(capture, question, how);
-    case "vmas":
-      return inVmas(capture, question, how);
     case "file":
       return inFile(capture, question, how);
   }
@@ -86,61 +85,51 @@ function noPages({ vmas }: Capture): PageSelection {
   return { startPage: new Float64Array(vmas.length), endPage: new Float64Array(vmas.length) };
 }
 
-async function inVmas(
-  capture: Capture,
-  { pid, wants }: Extract<WhoQuestion, { kind: "vmas" }>,
-  how: How,
-): Promise<WhoFound> {
-  const process = readProcess(capture, pid);
-  if (!("mm" in process)) return { nothing: process };
-  const selection = noPages(capture);
-  let first: MapsVma | undefined;
-  for (let row = process.firstVma; row < process.endVma; row++) {
-    const vma = capture.vmas[row];
-    if (!wants(vma)) continue;
-    first ??= vma;
-    selection.startPage[row] = vma.startPage;
-    selection.endPage[row] = vma.endPage;
-  }
-  if (first === undefined) return { nothing: { state: "not-mapped" } };
-  return ofRuns(capture, await capture.runsOfPages(selection), { first, how });
+/** The VMAs that a question about ranges means, as pages by row of the VMA, and the first of them. */
+export interface MeantPages {
+  readonly selection: PageSelection;
+  readonly first: MapsVma;
+  /** Entries on pages that are no pages of a file are meant too. */
+  readonly privateToo: boolean;
 }
 
-async function ofRuns(
+/** What a question about VMAs or a file means in a capture. O(VMAs). */
+export function meantPages(
   capture: Capture,
-  runs: readonly SelectedRun[],
-  { first, how }: { readonly first: MapsVma; readonly how: How },
-): Promise<WhoFound> {
-  const { frameCount } = capture.frames;
-  const inside = runs.filter(({ frame, pages, step }) => frame < frameCount && frame + step * (pages - 1) < frameCount);
-  const intervals = intervalsOf(inside);
-  if (intervals.length === 0) return { nothing: { state: "empty", vma: first } };
-  return { found: await findFramesInCapture(capture, intervals, how) };
-}
-
-async function inFile(
-  capture: Capture,
-  { file, startPage, endPage, folio }: Extract<WhoQuestion, { kind: "file" }>,
-  how: How,
-): Promise<WhoFound> {
+  question: Extract<WhoQuestion, { kind: "vmas" | "file" }>,
+): MeantPages | NothingThere {
   const selection = noPages(capture);
   let first: MapsVma | undefined;
-  for (const [row, vma] of capture.vmas.entries()) {
-    if (!isVmaOfFile(vma, file)) continue;
-    const atStart = pageInFile(vma, vma.startPage);
-    const from = Math.max(vma.startPage, vma.startPage + startPage - atStart);
-    const behind = Math.min(vma.endPage, vma.startPage + endPage - atStart);
-    if (from >= behind) continue;
-    first ??= vma;
-    selection.startPage[row] = from;
-    selection.endPage[row] = behind;
+  const mean = (row: number, startPage: number, endPage: number): void => {
+    first ??= capture.vmas[row];
+    selection.startPage[row] = startPage;
+    selection.endPage[row] = endPage;
+  };
+  if (question.kind === "vmas") {
+    const process = readProcess(capture, question.pid);
+    if (!("mm" in process)) return process;
+    for (let row = process.firstVma; row < process.endVma; row++) {
+      const vma = capture.vmas[row];
+      if (question.wants(vma)) mean(row, vma.startPage, vma.endPage);
+    }
+  } else {
+    for (const [row, vma] of capture.vmas.entries()) {
+      if (!isVmaOfFile(vma, question.file)) continue;
+      const atStart = pageInFile(vma, vma.startPage);
+      const from = Math.max(vma.startPage, vma.startPage + question.startPage - atStart);
+      const behind = Math.min(vma.endPage, vma.startPage + question.endPage - atStart);
+      if (from < behind) mean(row, from, behind);
+    }
   }
-  if (first === undefined) return { nothing: { state: "not-mapped" } };
-  // A private copy is no page of the file.
-  const runs = (await capture.runsOfPages(selection)).filter(
-    ({ bits }) => (bits & ENTRY_FILE) !== 0 && (bits & ENTRY_PRESENT) !== 0,
-  );
-  if (!folio) return ofRuns(capture, runs, { first, how });
-  const [run] = runs;
-  return run === undefined ? { nothing: { state: "empty", vma: first } } : atFrame(capture, run.frame, how);
+  if (first === undefined) return { state: "not-mapped" };
+  return { selection, first, privateToo: question.kind === "vmas" };
+}
+
+/** The folio at a place in a file: a private copy is no page of it. */
+async function inFile(capture: Capture, question: Extract<WhoQuestion, { kind: "file" }>, how: How): Promise<WhoFound> {
+  const meant = meantPages(capture, question);
+  if ("state" in meant) return { nothing: meant };
+  const runs = await capture.runsOfPages(meant.selection);
+  const run = runs.find(({ bits }) => (bits & ENTRY_FILE) !== 0 && (bits & ENTRY_PRESENT) !== 0);
+  return run === undefined ? { nothing: { state: "empty", vma: meant.first } } : atFrame(capture, run.frame, how);
 }

@@ -6,6 +6,7 @@
  * is "either".
  */
 import {
+  type CapturedProcess,
   type CountVerdict,
   ENTRY_EXCLUSIVE,
   ENTRY_FILE,
@@ -155,7 +156,7 @@ export function hexOfPage(page: number): string {
 }
 
 /** What of the machine an answer carries. */
-export function whoMachineOf({ machine }: FoundMappings): WhoMachine {
+export function whoMachineOf({ machine }: Pick<FoundMappings, "machine">): WhoMachine {
   const { kernelRelease, architecture, mapcountConfig, pageSizeBytes, beganAtMs, endedAtMs, bootId } = machine;
   return { kernelRelease, architecture, mapcountConfig, pageSizeBytes, beganAtMs, endedAtMs, bootId };
 }
@@ -164,6 +165,13 @@ export function whoMachineOf({ machine }: FoundMappings): WhoMachine {
 export function whoVmaOf({ startPage, endPage, read, write, exec, shared, name, offset }: MapsVma): WhoVma {
   const rights = `${read ? "r" : "-"}${write ? "w" : "-"}${exec ? "x" : "-"}${shared ? "s" : "p"}`;
   return { start: hexOfPage(startPage), end: hexOfPage(endPage), rights, name, offset };
+}
+
+/** The processes of an address space, the one that it was read with first. */
+export function processesOfMm(processes: readonly CapturedProcess[], row: number): CapturedProcess[] {
+  return processes
+    .filter(({ mm, state }) => mm === row && (state === "complete" || state === "shares-mm"))
+    .toSorted((a, b) => Number(a.state !== "complete") - Number(b.state !== "complete"));
 }
 
 /** The answer about the folio in `found`, which must have one. O(runs + pages of the folio). */
@@ -238,12 +246,12 @@ function mappersOf({ runs, vmas, mmOfVma, processes, machine, folio }: FoundMapp
   const isHugetlb = folio?.kind === KIND_HUGETLB;
   const mappers: WhoMapper[] = [];
   for (const [vma, own] of byVma) {
-    const ofMm = processes.filter(({ mm, state }) => mm === mmOfVma[vma] && (state === "complete" || state === "shares-mm"));
-    const process = ofMm.find(({ state }) => state === "complete") ?? ofMm[0];
+    const ofMm = processesOfMm(processes, mmOfVma[vma]);
+    const [process] = ofMm;
     if (process === undefined) continue;
     mappers.push({
       process: nameOf(process),
-      sharedWith: ofMm.filter((each) => each !== process).map(({ pid }) => pid),
+      sharedWith: ofMm.slice(1).map(({ pid }) => pid),
       vma: whoVmaOf(vmas[vma]),
       pages: own.reduce((sum, { pages }) => sum + pages, 0),
       pieces: joinPieces(own).map((run) => describePiece(run, { head, softDirtyIsKnown, isHugetlb })),

@@ -8,7 +8,15 @@ import { type FoundMappings, type SelectedRun, countFound, judgeCounts, placesOf
 import { FRAME_KIND_MASK, FRAME_LARGE, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import { COUNTED_KINDS, KIND_COLUMNS, type KindBytes, kindBytesOf } from "./kind-bytes.ts";
 import { type ProcessName, nameOf } from "./mm-groups.ts";
-import { WHO_VERSION, type WhoMachine, type WhoSearch, type WhoVma, whoMachineOf, whoVmaOf } from "./who-maps.ts";
+import {
+  WHO_VERSION,
+  type WhoMachine,
+  type WhoSearch,
+  type WhoVma,
+  processesOfMm,
+  whoMachineOf,
+  whoVmaOf,
+} from "./who-maps.ts";
 
 /** One VMA's part. */
 export interface RangeMapper {
@@ -39,37 +47,54 @@ export interface WhoRangeReport {
   readonly search: WhoSearch;
 }
 
-/** The answer about the frames in `found`. O(pages mapped). */
-export function reportWhoRange(found: FoundMappings): WhoRangeReport {
-  const counts = trueCounts(found);
-  const pages = new Float64Array(KIND_COLUMNS);
-  let large = 0;
-  let uncounted = 0;
-  const histogram = new Map<number, number>();
-  for (const [place, kindByte] of found.kinds.entries()) {
+/** Pages by what they are, and by how often they are mapped. */
+export class RangePages {
+  private readonly pages = new Float64Array(KIND_COLUMNS);
+  private readonly histogram = new Map<number, number>();
+  private large = 0;
+  private uncounted = 0;
+
+  /** One frame: its kind byte, and its mappings. */
+  add(kindByte: number, mapcount: number): void {
     const kind = kindByte & FRAME_KIND_MASK;
-    pages[kind]++;
-    if ((kindByte & FRAME_LARGE) !== 0) large++;
-    if (!isCounted(kind)) uncounted++;
-    else histogram.set(counts[place], (histogram.get(counts[place]) ?? 0) + 1);
+    this.pages[kind]++;
+    if ((kindByte & FRAME_LARGE) !== 0) this.large++;
+    if (isCounted(kind)) this.histogram.set(mapcount, (this.histogram.get(mapcount) ?? 0) + 1);
+    else this.uncounted++;
   }
-  return {
-    schema: "foliometer-who-range",
-    version: WHO_VERSION,
-    machine: whoMachineOf(found),
-    present: kindBytesOf(pages),
-    largeBytes: large * PAGE_SIZE_BYTES,
-    uncountedBytes: uncounted * PAGE_SIZE_BYTES,
-    mapcounts: [...histogram]
-      .map(([mapcount, count]) => ({ mapcount, pages: count }))
-      .toSorted((a, b) => a.mapcount - b.mapcount),
-    mappers: rangeMappers(found, counts),
-    search: { ...found.search, counts: judgeCounts(found) },
-  };
+
+  finished(): Pick<WhoRangeReport, "present" | "largeBytes" | "uncountedBytes" | "mapcounts"> {
+    return {
+      present: kindBytesOf(this.pages),
+      largeBytes: this.large * PAGE_SIZE_BYTES,
+      uncountedBytes: this.uncounted * PAGE_SIZE_BYTES,
+      mapcounts: [...this.histogram]
+        .map(([mapcount, pages]) => ({ mapcount, pages }))
+        .toSorted((a, b) => a.mapcount - b.mapcount),
+    };
+  }
 }
 
 function isCounted(kind: number): boolean {
   return COUNTED_KINDS.some((counted) => counted === kind);
+}
+
+/** The answer about the frames in `found`. O(pages mapped). */
+export function reportWhoRange(found: FoundMappings): WhoRangeReport {
+  const counts = trueCounts(found);
+  const pages = new RangePages();
+  for (const [place, kindByte] of found.kinds.entries()) pages.add(kindByte, counts[place]);
+  const placeOf = placesOf(found.intervals);
+  const sums = new MapperSums();
+  for (const run of found.runs) sums.add(run.vma, run.pages, aloneIn(run, counts, placeOf));
+  return {
+    schema: "foliometer-who-range",
+    version: WHO_VERSION,
+    machine: whoMachineOf(found),
+    ...pages.finished(),
+    mappers: sums.finished(found),
+    search: { ...found.search, counts: judgeCounts(found) },
+  };
 }
 
 /** Mappings of each frame: those found, or the kernel's where it counts more and counts pages. */
@@ -83,36 +108,46 @@ function trueCounts(found: FoundMappings): Int32Array {
   });
 }
 
-function rangeMappers(found: FoundMappings, counts: Int32Array): RangeMapper[] {
-  const { runs, vmas, mmOfVma, processes, intervals } = found;
-  const placeOf = placesOf(intervals);
-  const sums = new Map<number, { pages: number; alone: number }>();
-  for (const run of runs) {
-    let sum = sums.get(run.vma);
-    if (sum === undefined) sums.set(run.vma, (sum = { pages: 0, alone: 0 }));
-    sum.pages += run.pages;
-    sum.alone += aloneIn(run, counts, placeOf);
-  }
-  const mappers: RangeMapper[] = [];
-  for (const [row, { pages, alone }] of sums) {
-    const ofMm = processes.filter(({ mm, state }) => mm === mmOfVma[row] && (state === "complete" || state === "shares-mm"));
-    const process = ofMm.find(({ state }) => state === "complete") ?? ofMm[0];
-    if (process === undefined) continue;
-    mappers.push({
-      process: nameOf(process),
-      sharedWith: ofMm.filter((each) => each !== process).map(({ pid }) => pid),
-      vma: whoVmaOf(vmas[row]),
-      bytes: pages * PAGE_SIZE_BYTES,
-      aloneBytes: alone * PAGE_SIZE_BYTES,
-    });
-  }
-  return mappers.toSorted((a, b) => b.bytes - a.bytes || a.process.pid - b.process.pid);
-}
-
 function aloneIn({ frame, pages, step }: SelectedRun, counts: Int32Array, placeOf: (frame: number) => number): number {
   if (step === 0) return pages === 1 && counts[placeOf(frame)] === 1 ? 1 : 0;
   const place = placeOf(step < 0 ? frame - pages + 1 : frame);
   let alone = 0;
   for (let at = place; at < place + pages; at++) if (counts[at] === 1) alone++;
   return alone;
+}
+
+/** Pages by VMA. */
+export class MapperSums {
+  private readonly sums = new Map<number, { pages: number; alone: number }>();
+
+  /** Pages that a VMA maps, and those of them that nobody else does. */
+  add(vma: number, pages: number, alone: number): void {
+    const sum = this.sums.get(vma);
+    if (sum === undefined) this.sums.set(vma, { pages, alone });
+    else {
+      sum.pages += pages;
+      sum.alone += alone;
+    }
+  }
+
+  finished({
+    vmas,
+    mmOfVma,
+    processes,
+  }: Pick<FoundMappings, "vmas" | "mmOfVma" | "processes">): RangeMapper[] {
+    const mappers: RangeMapper[] = [];
+    for (const [row, { pages, alone }] of this.sums) {
+      const ofMm = processesOfMm(processes, mmOfVma[row]);
+      const [process] = ofMm;
+      if (process === undefined) continue;
+      mappers.push({
+        process: nameOf(process),
+        sharedWith: ofMm.slice(1).map(({ pid }) => pid),
+        vma: whoVmaOf(vmas[row]),
+        bytes: pages * PAGE_SIZE_BYTES,
+        aloneBytes: alone * PAGE_SIZE_BYTES,
+      });
+    }
+    return mappers.toSorted((a, b) => b.bytes - a.bytes || a.process.pid - b.process.pid);
+  }
 }

@@ -121,12 +121,36 @@ test("symmetry leaves exactly one state for all that are alike, as the slow redu
   }
 });
 
+test("threads and elements that stand in store buffers are exchanged like all others", () => {
+  const text = `
+set mm 3
+word each[mm]: bool
+word last: mm?
+lock own[mm]
+thread t * 2 { pick m in mm
+  lock own[m]
+  store each[m] = 1
+  store last = m
+  unlock own[m]
+  let x = load last }`;
+  const machine = elaborate({ name: "test", texts: [{ name: "test", text }] });
+  const { permutations } = symmetries(machine);
+  expect(permutations).toHaveLength(12);
+  const slow = exploreReduced(machine, { memory: "tso", permutations, stateLimit: 20_000 });
+  const { states } = checkMachine(machine, { memory: "tso", partialOrderReduction: false }).figures;
+  const whole = checkMachine(machine, { memory: "tso", ...WITHOUT }).figures.states;
+  expect(states).toBe(slow.states);
+  expect([states, whole]).toEqual([123, 1195]);
+});
+
 test("a search that ends with the first broken property has seen what the slow one has by then", () => {
   let broken = 0;
   compareMany("sc", SEED + 3, (machine) => {
     const whole = exploreReference(machine, { stopAtBroken: true });
     const result = checkMachine(machine, { partialOrderReduction: false, symmetry: false });
     expect(result.coverage).toBe(whole.coverage);
+    const { states, transitions } = result.figures;
+    expect([states, transitions]).toEqual([whole.states, whole.transitions]);
     const isDecided = (outcome: string): boolean => outcome === "broken" || outcome === "seen";
     expect(result.properties.map(({ name, outcome }) => [name, isDecided(outcome)])).toEqual(
       whole.findings.map(({ name, outcome }) => [name, isDecided(outcome)]),

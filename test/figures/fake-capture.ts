@@ -6,6 +6,7 @@
  */
 import type { Capture, CapturedProcess } from "../../src/capture/capture.ts";
 import { addEvents, countMappedPages } from "../../src/capture/folio-events.ts";
+import { readFlagsOf } from "../../src/capture/folio-around.ts";
 import { FolioScanner, type FoundFolios } from "../../src/capture/folio-scan.ts";
 import { createDifference, type FrameTable, indexFolios, sumDifferences } from "../../src/capture/frame-table.ts";
 import { windowsOf } from "../../src/capture/frame-windows.ts";
@@ -15,6 +16,7 @@ import { ITEM_DONE, publishedItems, publishProcess, type ReadPlan } from "../../
 import type { Readers } from "../../src/capture/readers.ts";
 import { RunBlocks } from "../../src/capture/run-blocks.ts";
 import { collectEvents, collectHistograms, countRuns, type PassTables } from "../../src/capture/run-passes.ts";
+import { selectFrames, selectPages } from "../../src/capture/selected-runs.ts";
 import { FolioColumns, type FolioKind, type MapsVma } from "../../src/kernel/index.ts";
 import { FakeSystemCalls, rawEntries, type WordFiles, writeKpageflags, writePagemap } from "./fake-proc.ts";
 import type { SmallMachine, SmallProcess } from "./small-machine.ts";
@@ -111,6 +113,9 @@ export async function captureSmallMachine(
     countClasses: (classOfFrame, classCount) =>
       Promise.resolve(runs.map((of) => collectHistograms(of, tables, classOfFrame, classCount))),
     presentRuns: () => Promise.resolve(runs.flatMap((of) => collectPresentRuns(of, tables))),
+    runsOfFrames: (intervals) => Promise.resolve(runs.flatMap((of) => selectFrames(of, tables, intervals))),
+    runsOfPages: (selection) => Promise.resolve(runs.flatMap((of) => selectPages(of, tables, selection))),
+    flagsOfFrame: (pfn) => readFlagsOf(flagsFd, pfn),
   };
 }
 
@@ -170,7 +175,18 @@ export function fakeReaders(runs: readonly RunBlocks[], tables: PassTables): Rea
 /** What a capture says beside its tables. */
 function factsOf(
   machine: SmallMachine,
-): Omit<Capture, "mmOfVma" | "mmAlive" | "frames" | "folios" | "countClasses" | "presentRuns"> {
+): Omit<
+  Capture,
+  | "mmOfVma"
+  | "mmAlive"
+  | "frames"
+  | "folios"
+  | "countClasses"
+  | "presentRuns"
+  | "runsOfFrames"
+  | "runsOfPages"
+  | "flagsOfFrame"
+> {
   const vmas = machine.processes.flatMap((process) => process.vmas);
   let row = 0;
   return {

@@ -1,0 +1,141 @@
+/**
+ * The tables of a recording's captures, from and to their files: a whole capture's, and a difference's.
+ *
+ * Tables in memory are relative (recording-table.ts), tables of a whole capture on disk are not. What is read from a
+ * difference is checked before it is used: sizes and SHA-256, steps that stay within their tables, and lengths that are
+ * those of the capture it makes, so that a few bytes cannot ask for more rows than a capture may have.
+ */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BadCapture } from "./bad-capture.ts";
+import { MANIFEST_NAME, type Manifest, formatManifest } from "./manifest.ts";
+import { readTable, writeTable } from "./parquet-table.ts";
+import {
+  type TableDifference,
+  type TableSteps,
+  applyDifference,
+  checkSteps,
+  differenceOf,
+} from "./recording-difference.ts";
+import {
+  type DifferenceFile,
+  type EntryDifference,
+  STEPS_NAME,
+  STEPS_TABLE,
+  captureDirectory,
+  newRowsName,
+} from "./recording-entry.ts";
+import { RECORDED_RUNS_MAX, readRuns, writeRuns } from "./recording-runs.ts";
+import {
+  RECORDED_TABLES,
+  type RecordedTable,
+  type RecordedTables,
+  TableBuilder,
+  recordedTable,
+  sourcesOf,
+  toAbsolute,
+  toRelative,
+} from "./recording-table.ts";
+import { checkStoredFile } from "./stored-files.ts";
+import { MAPPINGS_TABLE, TABLES, type TableSchema } from "./table-schema.ts";
+
+/** Reads all tables of a whole capture, whose files must have been checked; the runs are put in order. */
+export async function readWholeCapture(directory: string, { files }: Pick<Manifest, "files">): Promise<RecordedTables> {
+  const tables = new Map<string, RecordedTable>();
+  for (const schema of TABLES) {
+    const table = recordedTable(schema, await readTable(join(directory, `${schema.name}.parquet`), schema));
+    tables.set(schema.name, toRelative(table));
+  }
+  const parts = files.filter(({ table }) => table === MAPPINGS_TABLE.name).map(({ name }) => join(directory, name));
+  return tables.set(MAPPINGS_TABLE.name, toRelative(readRuns(parts)));
+}
+
+/** Writes all files of a whole capture into an empty directory. */
+export function writeWholeCapture(directory: string, tables: RecordedTables, manifest: Manifest): void {
+  for (const schema of TABLES) {
+    const table = toAbsolute(tableOf(tables, schema));
+    writeTable(join(directory, `${schema.name}.parquet`), schema, table.rows, sourcesOf(table));
+  }
+  writeRuns(toAbsolute(tableOf(tables, MAPPINGS_TABLE)), directory);
+  writeFileSync(join(directory, MANIFEST_NAME), formatManifest(manifest), { flag: "wx", mode: 0o600 });
+}
+
+/** The differences of all tables, in the order of RECORDED_TABLES. */
+export function compareTables(base: RecordedTables, next: RecordedTables): TableDifference[] {
+  return RECORDED_TABLES.map((schema) => differenceOf(tableOf(base, schema), tableOf(next, schema)));
+}
+
+/** Writes the files of a difference. */
+export function writeDifference(directory: string, differences: readonly TableDifference[]): DifferenceFile[] {
+  const steps = differences.flatMap(({ steps: { copyFrom, copyRows, insertRows } }, table) =>
+    Array.from(copyFrom, (from, step) => [table, from, copyRows[step], insertRows[step]]),
+  );
+  const stepSources = STEPS_TABLE.columns.map(
+    ({ name }, column) => [name, (row: number) => steps[row][column]] as const,
+  );
+  const write = (name: string, schema: TableSchema, rows: number, sources: ReturnType<typeof sourcesOf>) => ({
+    name,
+    ...writeTable(join(directory, name), schema, rows, sources),
+  });
+  return [
+    write(STEPS_NAME, STEPS_TABLE, steps.length, Object.fromEntries(stepSources)),
+    ...differences
+      .filter(({ inserted }) => inserted.rows > 0)
+      .map(({ inserted }) => write(newRowsName(inserted.schema), inserted.schema, inserted.rows, sourcesOf(inserted))),
+  ];
+}
+
+/** The tables that a difference makes out of those of the capture before. Throws BadCapture. */
+export async function readDifference(
+  recording: string,
+  number: number,
+  { files, capture }: EntryDifference,
+  base: RecordedTables,
+): Promise<RecordedTables> {
+  const directory = captureDirectory(recording, number);
+  for (const file of files) checkStoredFile(directory, file);
+  const steps = await readSteps(join(directory, STEPS_NAME));
+  const tables = new Map<string, RecordedTable>();
+  for (const [index, schema] of RECORDED_TABLES.entries()) {
+    const path = join(directory, newRowsName(schema));
+    const isListed = files.some(({ name }) => name === newRowsName(schema));
+    if (!isListed && existsSync(path)) throw new BadCapture("damaged", path, "is not listed in the entry");
+    const inserted = isListed
+      ? recordedTable(schema, await readTable(path, schema))
+      : new TableBuilder(schema, 0).finish();
+    const difference: TableDifference = { steps: steps[index], inserted };
+    const rows = capture.files.reduce((sum, file) => sum + (file.table === schema.name ? file.rows : 0), 0);
+    const before = tableOf(base, schema);
+    const problem =
+      rows > RECORDED_RUNS_MAX
+        ? `a table of more than ${RECORDED_RUNS_MAX} rows`
+        : checkSteps(difference.steps, { baseRows: before.rows, inserted: inserted.rows, rows });
+    if (problem !== undefined) throw new BadCapture("damaged", join(directory, STEPS_NAME), `has ${problem}`);
+    tables.set(schema.name, applyDifference(before, difference));
+  }
+  return tables;
+}
+
+/** Steps by table. */
+async function readSteps(path: string): Promise<TableSteps[]> {
+  const read = await readTable(path, STEPS_TABLE);
+  const [table, from, copied, inserted] = STEPS_TABLE.columns.map(({ name }) => read.numbers(name));
+  const rowsOf = RECORDED_TABLES.map((): number[] => []);
+  for (const [row, index] of table.entries()) {
+    const rows = rowsOf[index];
+    if (rows === undefined) throw read.damaged("table", "a table that does not exist");
+    rows.push(row);
+  }
+  return rowsOf.map((rows) => ({
+    copyFrom: Int32Array.from(rows, (row) => from[row]),
+    copyRows: Int32Array.from(rows, (row) => copied[row]),
+    insertRows: Int32Array.from(rows, (row) => inserted[row]),
+  }));
+}
+
+/** A table that every capture has. */
+export function tableOf(tables: RecordedTables, { name }: TableSchema): RecordedTable {
+  const table = tables.get(name);
+  if (table === undefined) throw new Error(`the recording holds no table "${name}"`);
+  return table;
+}

@@ -1,0 +1,118 @@
+/**
+ * The runs of a stored capture in one order, whoever read them: by VMA, then by address.
+ *
+ * Reader threads take work as it comes, so two captures of a machine at rest have the same runs in other orders and other
+ * files. Each file is made of ascending stretches (a reader's items ascend by address space, and an item is read from
+ * below). The stretches are put in order as wholes, which costs a copy, not a sort of a million runs.
+ */
+import { join } from "node:path";
+import { BadCapture } from "./bad-capture.ts";
+import { type ManifestFile, measureFile } from "./manifest.ts";
+import { readMappingGroups, writeMappingFooter } from "./mapping-file.ts";
+import { MAPPING_COLUMNS, MappingPart, type StoredGroup, StoredGroups, partName } from "./mapping-part.ts";
+import type { RecordedTable, WordColumn } from "./recording-table.ts";
+import { BLOCK_RUNS, WORDS_PER_RUN } from "./run-layout.ts";
+import { MAPPINGS_TABLE } from "./table-schema.ts";
+
+/** Runs of a capture in a recording: 1 GiB of memory. */
+export const RECORDED_RUNS_MAX = 2 ** 25;
+
+/** Columns as indexes of the table's columns. */
+const VMA = 0;
+const ADDRESS = 1;
+
+/** Reads the runs of mappings files and puts them in order. Throws BadCapture. */
+export function readRuns(paths: readonly string[]): RecordedTable {
+  const groups = paths.flatMap((path) => readMappingGroups(path));
+  const rows = groups.reduce((sum, group) => sum + group.rows, 0);
+  if (rows > RECORDED_RUNS_MAX) {
+    throw new BadCapture("foreign", paths[0], `has more than ${RECORDED_RUNS_MAX} runs, more than a recording takes`);
+  }
+  return inOrder(loadColumns(groups, rows));
+}
+
+function loadColumns(groups: readonly StoredGroup[], rows: number): RecordedTable {
+  const columns = MAPPING_COLUMNS.map(({ bytes }, index): WordColumn => {
+    const width = bytes === 4 ? 1 : 2;
+    return { spec: MAPPINGS_TABLE.columns[index], words: new Int32Array(rows * width), width };
+  });
+  const store = new StoredGroups();
+  try {
+    const block = new Int32Array(BLOCK_RUNS * WORDS_PER_RUN);
+    let before = 0;
+    for (const group of groups) {
+      store.load(store.addGroup(group), block);
+      for (const [index, { words, width }] of columns.entries()) {
+        const { at } = MAPPING_COLUMNS[index];
+        words.set(block.subarray(at, at + group.rows * width), before * width);
+      }
+      before += group.rows;
+    }
+  } finally {
+    store.close();
+  }
+  return { schema: MAPPINGS_TABLE, rows, columns };
+}
+
+/** A stretch of ascending rows. */
+interface Stretch {
+  readonly from: number;
+  readonly end: number;
+}
+
+function inOrder(table: RecordedTable): RecordedTable {
+  const [vma, address] = [wordsOf(table, VMA), wordsOf(table, ADDRESS)];
+  const compare = (a: number, b: number): number =>
+    vma[a] - vma[b] ||
+    (address[2 * a + 1] >>> 0) - (address[2 * b + 1] >>> 0) ||
+    (address[2 * a] >>> 0) - (address[2 * b] >>> 0);
+  const stretches: Stretch[] = [];
+  let from = 0;
+  for (let row = 1; row <= table.rows; row++) {
+    if (row < table.rows && compare(row - 1, row) <= 0) continue;
+    stretches.push({ from, end: row });
+    from = row;
+  }
+  if (stretches.length <= 1) return table;
+  stretches.sort((a, b) => compare(a.from, b.from));
+  const columns = table.columns.map((column): WordColumn => {
+    if (!("words" in column)) throw new Error("the mappings have no texts");
+    const { words, width } = column;
+    const ordered = new Int32Array(words.length);
+    let before = 0;
+    for (const stretch of stretches) {
+      ordered.set(words.subarray(stretch.from * width, stretch.end * width), before * width);
+      before += stretch.end - stretch.from;
+    }
+    return { ...column, words: ordered };
+  });
+  return { ...table, columns };
+}
+
+function wordsOf({ columns }: RecordedTable, index: number): Int32Array {
+  const column = columns[index];
+  if (!("words" in column)) throw new Error("the mappings have no texts");
+  return column.words;
+}
+
+/** Writes the runs as the one mappings file of the capture in a directory. */
+export function writeRuns(table: RecordedTable, directory: string): ManifestFile {
+  const name = partName(0);
+  const path = join(directory, name);
+  const part = new MappingPart(path);
+  try {
+    const block = new Int32Array(BLOCK_RUNS * WORDS_PER_RUN);
+    for (let first = 0; first < table.rows; first += BLOCK_RUNS) {
+      const runs = Math.min(BLOCK_RUNS, table.rows - first);
+      for (const [index, { at, bytes }] of MAPPING_COLUMNS.entries()) {
+        const width = bytes / 4;
+        block.set(wordsOf(table, index).subarray(first * width, (first + runs) * width), at);
+      }
+      part.save(block, runs);
+    }
+    writeMappingFooter(path, part.finish());
+  } finally {
+    part.close();
+  }
+  return { name, table: MAPPINGS_TABLE.name, rows: table.rows, ...measureFile(path) };
+}

@@ -1,0 +1,126 @@
+/**
+ * Reads a recording: lists its captures and opens any of them as the capture that was taken then.
+ *
+ * A key is a capture's directory and is opened where it lies. Any other capture is made again, from its key by way of the
+ * differences between, as files in a temporary directory: byte for byte those that were written, which their SHA-256
+ * proves when they are opened. Going forward, each difference is applied once. What cannot be read is an entry with its
+ * error, and so are those that build on it, up to the next key; nothing before it is lost.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BadCapture } from "./bad-capture.ts";
+import { readManifest } from "./manifest.ts";
+import { type OpenCaptureOptions, type StoredCapture, openCapture } from "./open-capture.ts";
+import {
+  type RecordedEntry,
+  captureDirectory,
+  checkRecording,
+  listCaptures,
+  manifestOf,
+  readEntry,
+} from "./recording-entry.ts";
+import { readDifference, readWholeCapture, writeWholeCapture } from "./recording-files.ts";
+import type { RecordedTables } from "./recording-table.ts";
+import { checkStoredFile } from "./stored-files.ts";
+
+/** A capture of a recording: what is known of it, or why it cannot be read. */
+export type ListedCapture =
+  | { readonly number: number; readonly entry: RecordedEntry }
+  | { readonly number: number; readonly error: BadCapture };
+
+/** A recording that was opened. */
+export interface Recording {
+  readonly directory: string;
+  /** All captures, ascending by number. */
+  readonly captures: readonly ListedCapture[];
+  /**
+   * Opens a capture by its number; the caller closes it. Throws BadCapture. Fastest in ascending order. O(captures since
+   * the last key, or since the last one opened).
+   */
+  openCapture(number: number, options?: OpenCaptureOptions): Promise<StoredCapture>;
+}
+
+/** Opens a recording. Throws BadCapture if the directory is none; a capture in it that is damaged is listed as such. */
+export function openRecording(directory: string): Recording {
+  checkRecording(directory);
+  const captures = listCaptures(directory).map((number): ListedCapture => {
+    try {
+      return { number, entry: readEntry(directory, number) };
+    } catch (error) {
+      if (!(error instanceof BadCapture)) throw error;
+      return { number, error };
+    }
+  });
+  const replay = new Replay(directory, new Map(captures.map((capture) => [capture.number, capture])));
+  return { directory, captures, openCapture: async (number, options = {}) => replay.open(number, options) };
+}
+
+/** The tables of one capture after the other. */
+class Replay {
+  private readonly directory: string;
+  private readonly captures: ReadonlyMap<number, ListedCapture>;
+  private at = -1;
+  private tables: RecordedTables = new Map();
+
+  constructor(directory: string, captures: ReadonlyMap<number, ListedCapture>) {
+    this.directory = directory;
+    this.captures = captures;
+  }
+
+  async open(number: number, options: OpenCaptureOptions): Promise<StoredCapture> {
+    const { difference } = this.entryOf(number);
+    const place = captureDirectory(this.directory, number);
+    if (difference === null) return openCapture(place, options);
+    await this.goTo(number);
+    const made = temporaryDirectory();
+    try {
+      writeWholeCapture(made.path, this.tables, manifestOf(difference));
+      // The readers hold its files open: they may be removed.
+      return { ...(await openCapture(made.path, options)), directory: place };
+    } catch (error) {
+      if (error instanceof BadCapture) throw new BadCapture("damaged", place, `makes a capture that ${error.problem}`);
+      throw error;
+    } finally {
+      made.remove();
+    }
+  }
+
+  /** Brings the tables to a capture: from where they are, or from its key. */
+  private async goTo(number: number): Promise<void> {
+    let from = number;
+    while (from !== this.at && this.entryOf(from).difference !== null) from--;
+    if (from !== this.at) {
+      const key = captureDirectory(this.directory, from);
+      const manifest = readManifest(key);
+      for (const file of manifest.files) checkStoredFile(key, file);
+      this.tables = await readWholeCapture(key, manifest);
+      this.at = from;
+    }
+    while (this.at < number) {
+      const { difference } = this.entryOf(this.at + 1);
+      if (difference === null) throw new Error("there is a key on the way to a capture");
+      this.tables = await readDifference(this.directory, this.at + 1, difference, this.tables);
+      this.at++;
+    }
+  }
+
+  /** The entry of a capture; throws BadCapture where there is none. */
+  private entryOf(number: number): RecordedEntry {
+    const listed = this.captures.get(number);
+    if (listed === undefined) throw new BadCapture("damaged", this.directory, `lacks capture ${number}`);
+    if ("error" in listed) throw listed.error;
+    return listed.entry;
+  }
+}
+
+/** A directory that is gone when `remove` is called or the process exits. */
+function temporaryDirectory(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), "foliometer-"));
+  const remove = (): void => {
+    process.off("exit", remove);
+    rmSync(path, { recursive: true, force: true });
+  };
+  process.once("exit", remove);
+  return { path, remove };
+}

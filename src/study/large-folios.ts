@@ -1,0 +1,270 @@
+/**
+ * The large folios of a capture: how many of each order and kind, whose they are, which of them hold memory that nobody
+ * maps and whether a scheme would notice, and what arm64's contiguous bit could map. Plain data, ready for JSON.
+ *
+ * A folio is said to be that process's (or program's) that maps most of it, by pages mapped; if several map as much, the
+ * one with the lowest pid. Nothing but that is counted twice: a folio has one owner and stands in one row.
+ */
+import type { Capture, CapturedProcess } from "../capture/index.ts";
+import { FOLIO_KIND_NAMES, PAGE_SIZE_BYTES, isAnonKind } from "../kernel/index.ts";
+import { NO, type Scheme, YES, createAnswersAtRest } from "../schemes/index.ts";
+import type { FolioOrderReport } from "./capture-report.ts";
+import { type CaptureScope, scopeOf } from "./capture-scope.ts";
+import { CONTIGUOUS_PAGES, type FolioMappers, collectFolioMappers } from "./folio-mappers.ts";
+import { reportFolios } from "./machine-figures.ts";
+import { type ProcessName, nameOf, processOfMm } from "./mm-groups.ts";
+import type { UnderusedFolios } from "./underused-folios.ts";
+import type { WhoAnswer } from "./who-maps.ts";
+
+/** Version of the answer of `folios`. */
+export const FOLIOS_VERSION = 1;
+
+/** What owners are. */
+export const FOLIO_OWNER_KEYS = ["process", "program"] as const;
+export type FolioOwnerKey = (typeof FOLIO_OWNER_KEYS)[number];
+
+/** The folios of one owner. */
+export interface FolioOwner {
+  /** The pid and name of a process, or a program's name; "(not read)" of those that nobody who was read maps. */
+  readonly name: string;
+  /** The process, where owners are processes. */
+  readonly process: ProcessName | null;
+  readonly folios: number;
+  readonly bytes: number;
+  /** Folios by kind: "anon", "file", "shmem", "hugetlb", ... */
+  readonly kinds: Readonly<Record<string, number>>;
+  /** Mapped by more than one address space. */
+  readonly sharedFolios: number;
+  /** Address spaces that map the most widely shared of them. */
+  readonly sharedByMost: number;
+  readonly partialFolios: number;
+  /** Bytes of its folios that nobody maps; of files and shared memory they are page cache. */
+  readonly unmappedBytes: number;
+  /** Pages of large folios that its PTEs map (its own folios or not), and of those in blocks that could be contiguous. */
+  readonly ptePagesBytes: number;
+  readonly contiguousBytes: number;
+}
+
+/** An anonymous folio that is mapped in part: its other pages are held and of no use to anybody. */
+export interface PartialFolio {
+  /** Frame number of the head, hexadecimal. */
+  readonly pfn: string;
+  readonly order: number;
+  readonly owner: string;
+  readonly addressSpaces: number;
+  readonly pagesMapped: number;
+  readonly unmappedBytes: number;
+  /** What each scheme says to "partially mapped?", in the order of `schemes`. */
+  readonly noticed: readonly WhoAnswer[];
+}
+
+/** What a scheme sees of the partially mapped ones. */
+export interface PartialUnderScheme {
+  readonly id: string;
+  readonly isOwn: boolean;
+  readonly noticed: number;
+  /** The past of the folio decides. */
+  readonly either: number;
+  /** It says no, or cannot say: the folio is not put on the list for splitting (kernel-facts 2.7). */
+  readonly missed: number;
+  readonly missedBytes: number;
+}
+
+/** The answer. */
+export interface FoliosReport extends CaptureScope {
+  readonly schema: "foliometer-folios";
+  readonly version: typeof FOLIOS_VERSION;
+  readonly by: FolioOwnerKey;
+  readonly orders: readonly FolioOrderReport[];
+  /** Those with the most bytes first. */
+  readonly owners: readonly FolioOwner[];
+  readonly partial: {
+    readonly folios: number;
+    readonly unmappedBytes: number;
+    readonly schemes: readonly PartialUnderScheme[];
+    /** Those with the most unmapped bytes first. */
+    readonly list: readonly PartialFolio[];
+  };
+  readonly contiguous: {
+    /** Whether this is a machine that has contiguous PTEs of 16 pages; elsewhere it says what would be. */
+    readonly isArm64: boolean;
+    readonly blockPages: number;
+    readonly ptePagesBytes: number;
+    readonly contiguousBytes: number;
+  };
+  /** null: contents were not read. */
+  readonly underused: UnderusedFolios | null;
+  readonly notes: readonly string[];
+}
+
+/** Owners by folio row, and how many address spaces map it: what the page tables read say. */
+export interface FolioOwners {
+  /** Row of the mm that maps most of the folio; -1: nobody who was read. */
+  readonly mmOfFolio: Int32Array;
+  readonly mappers: FolioMappers;
+}
+
+/** Finds the owner of every folio. O(runs). */
+export async function findFolioOwners(capture: Capture): Promise<FolioOwners> {
+  const mappers = await collectFolioMappers(capture);
+  const { firstOf, mm, pages } = mappers;
+  const pidOfMm = processOfMm(capture).map((process) => process?.pid ?? Infinity);
+  const mmOfFolio = new Int32Array(capture.folios.count).fill(-1);
+  const pagesOfMm = new Float64Array(capture.mmAlive.length);
+  for (let row = 0; row < capture.folios.count; row++) {
+    for (let at = firstOf[row]; at < firstOf[row + 1]; at++) pagesOfMm[mm[at]] += pages[at];
+    let best = -1;
+    for (let at = firstOf[row]; at < firstOf[row + 1]; at++) {
+      const each = mm[at];
+      const lead = best < 0 ? 1 : pagesOfMm[each] - pagesOfMm[best] || pidOfMm[best] - pidOfMm[each];
+      if (lead > 0) best = each;
+    }
+    for (let at = firstOf[row]; at < firstOf[row + 1]; at++) pagesOfMm[mm[at]] = 0;
+    mmOfFolio[row] = best;
+  }
+  return { mmOfFolio, mappers };
+}
+
+/** The report; contents are read, if at all, by underused-folios.ts. */
+export function reportLargeFolios(
+  capture: Capture,
+  { mmOfFolio, mappers }: FolioOwners,
+  options: { readonly by: FolioOwnerKey; readonly schemes: readonly Scheme[]; readonly underused: UnderusedFolios | null },
+): FoliosReport {
+  const processes = processOfMm(capture);
+  const ownerName = (row: number): string => ownerNameOf(processes[mmOfFolio[row]], options.by);
+  const owners = reportOwners(capture, { mmOfFolio, mappers }, { by: options.by, processes });
+  return {
+    schema: "foliometer-folios",
+    version: FOLIOS_VERSION,
+    ...scopeOf(capture),
+    by: options.by,
+    orders: reportFolios(capture),
+    owners,
+    partial: reportPartial(capture, options.schemes, ownerName),
+    contiguous: {
+      isArm64: capture.machine.architecture === "arm64",
+      blockPages: CONTIGUOUS_PAGES,
+      ptePagesBytes: mappers.ptePages.reduce((sum, pages) => sum + pages, 0) * PAGE_SIZE_BYTES,
+      contiguousBytes: mappers.contiguousPages.reduce((sum, pages) => sum + pages, 0) * PAGE_SIZE_BYTES,
+    },
+    underused: options.underused,
+    notes: capture.notes,
+  };
+}
+
+const NOT_READ = "(not read)";
+
+/** The name of an owner. */
+export function ownerNameOf(process: CapturedProcess | undefined, by: FolioOwnerKey): string {
+  if (process === undefined) return NOT_READ;
+  return by === "process" ? `${process.pid} ${process.name}` : process.name;
+}
+
+type OpenOwner = { -readonly [K in keyof FolioOwner]: FolioOwner[K] } & { kinds: Record<string, number> };
+
+function reportOwners(
+  { folios }: Capture,
+  { mmOfFolio, mappers }: FolioOwners,
+  { by, processes }: { readonly by: FolioOwnerKey; readonly processes: readonly (CapturedProcess | undefined)[] },
+): FolioOwner[] {
+  const owners = new Map<string, OpenOwner>();
+  const ownerOf = (process: CapturedProcess | undefined): OpenOwner => {
+    const name = ownerNameOf(process, by);
+    let owner = owners.get(name);
+    if (owner === undefined) {
+      owner = newOwner(name, by === "process" && process !== undefined ? nameOf(process) : null);
+      owners.set(name, owner);
+    }
+    return owner;
+  };
+  for (let row = 0; row < folios.count; row++) {
+    const mapped = folios.pagesMapped[row];
+    if (mapped === 0) continue;
+    const owner = ownerOf(processes[mmOfFolio[row]]);
+    const pages = 2 ** folios.order[row];
+    const kind = FOLIO_KIND_NAMES[folios.kind[row]] ?? "other";
+    const spaces = folios.mmCount[row] + (folios.mappedOutside[row] > 0 ? 1 : 0);
+    owner.folios++;
+    owner.bytes += pages * PAGE_SIZE_BYTES;
+    owner.kinds[kind] = (owner.kinds[kind] ?? 0) + 1;
+    if (spaces > 1) owner.sharedFolios++;
+    owner.sharedByMost = Math.max(owner.sharedByMost, spaces);
+    if (mapped < pages) owner.partialFolios++;
+    owner.unmappedBytes += (pages - mapped) * PAGE_SIZE_BYTES;
+  }
+  for (const [mm, process] of processes.entries()) {
+    if (mappers.ptePages[mm] === 0) continue;
+    const owner = ownerOf(process);
+    owner.ptePagesBytes += mappers.ptePages[mm] * PAGE_SIZE_BYTES;
+    owner.contiguousBytes += mappers.contiguousPages[mm] * PAGE_SIZE_BYTES;
+  }
+  return [...owners.values()].toSorted((a, b) => b.bytes - a.bytes || (a.process?.pid ?? 0) - (b.process?.pid ?? 0));
+}
+
+function newOwner(name: string, process: ProcessName | null): OpenOwner {
+  return {
+    name,
+    process,
+    folios: 0,
+    bytes: 0,
+    kinds: {},
+    sharedFolios: 0,
+    sharedByMost: 0,
+    partialFolios: 0,
+    unmappedBytes: 0,
+    ptePagesBytes: 0,
+    contiguousBytes: 0,
+  };
+}
+
+const ANSWER_NAMES = ["no", "yes", "either", "ask"] as const;
+
+/** Only anonymous folios are split for being partially mapped (kernel-facts 2.7). */
+function reportPartial(
+  { folios, machine }: Capture,
+  schemes: readonly Scheme[],
+  ownerName: (row: number) => string,
+): FoliosReport["partial"] {
+  const answers = schemes.map((scheme) => {
+    const answered = createAnswersAtRest(folios.count);
+    scheme.answerAtRest(folios, answered);
+    return answered.partial;
+  });
+  const list: (PartialFolio & { readonly row: number })[] = [];
+  for (let row = 0; row < folios.count; row++) {
+    const pages = 2 ** folios.order[row];
+    const pagesMapped = folios.pagesMapped[row];
+    if (!isAnonKind(folios.kind[row]) || pagesMapped === 0 || pagesMapped === pages) continue;
+    list.push({
+      row,
+      pfn: `0x${folios.headPfn[row].toString(16)}`,
+      order: folios.order[row],
+      owner: ownerName(row),
+      addressSpaces: folios.mmCount[row],
+      pagesMapped,
+      unmappedBytes: (pages - pagesMapped) * PAGE_SIZE_BYTES,
+      noticed: answers.map((partial) => ANSWER_NAMES[partial[row]]),
+    });
+  }
+  const own = machine.mapcountConfig === "nopage" ? "nopage" : "page";
+  return {
+    folios: list.length,
+    unmappedBytes: list.reduce((sum, { unmappedBytes }) => sum + unmappedBytes, 0),
+    schemes: schemes.map(({ id, kernelConfig }, index) => {
+      const said = (wanted: WhoAnswer): typeof list => list.filter(({ noticed }) => noticed[index] === wanted);
+      const missed = [...said(ANSWER_NAMES[NO]), ...said("ask")];
+      return {
+        id,
+        isOwn: kernelConfig === own,
+        noticed: said(ANSWER_NAMES[YES]).length,
+        either: said("either").length,
+        missed: missed.length,
+        missedBytes: missed.reduce((sum, { unmappedBytes }) => sum + unmappedBytes, 0),
+      };
+    }),
+    list: list
+      .toSorted((a, b) => b.unmappedBytes - a.unmappedBytes || a.row - b.row)
+      .map(({ row: _, ...folio }) => folio),
+  };
+}
