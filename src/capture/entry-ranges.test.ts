@@ -104,7 +104,9 @@ test("a run is cut to intervals frame by frame, whichever way it steps", () => {
       const found: SelectedRun[] = [];
       cutToIntervals(run(page, frame, pages, step), intervals, found);
       const wanted = new Set(frames);
-      const expected = entriesOf([run(page, frame, pages, step)]).filter((line) => wanted.has(Number(line.split(" ")[1])));
+      const expected = entriesOf([run(page, frame, pages, step)]).filter((line) =>
+        wanted.has(Number(line.split(" ")[1])),
+      );
       expect(entriesOf(found).toSorted()).toEqual(expected.toSorted());
     }),
   );

@@ -84,7 +84,13 @@ export class EntryRanges {
     for (let at = 0; at < pages;) {
       const length = at === 0 && first > 0 ? first : Math.min(HPAGE_PMD_NR, pages - at);
       const level = length === HPAGE_PMD_NR ? this.levelAt(fd, page + at) : LEVEL_PTE;
-      found.push({ ...run, page: page + at, frame: frame + at, pages: length, bits: bits | (level << RUN_LEVEL_SHIFT) });
+      found.push({
+        ...run,
+        page: page + at,
+        frame: frame + at,
+        pages: length,
+        bits: bits | (level << RUN_LEVEL_SHIFT),
+      });
       at += length;
     }
     return found;
@@ -128,11 +134,7 @@ function extend(run: OpenRun, page: number, frame: number, bits: number): boolea
 }
 
 /** Cuts runs where VMAs end and gives each its row; what lies in no VMA is left out. Both ascending. */
-export function placeInVmas(
-  runs: readonly SelectedRun[],
-  vmas: readonly PageRange[],
-  firstRow: number,
-): SelectedRun[] {
+export function placeInVmas(runs: readonly SelectedRun[], vmas: readonly PageRange[], firstRow: number): SelectedRun[] {
   const placed: SelectedRun[] = [];
   let row = 0;
   for (const run of runs) {

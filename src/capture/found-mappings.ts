@@ -178,8 +178,7 @@ export async function findFolioInCapture(
   const intervals = Float64Array.of(folio.head, folio.head + 2 ** folio.order);
   const found = await findFrames(capture, intervals, options.how);
   const { frames, folios } = capture;
-  const row =
-    folio.order === 0 ? -1 : folioOfFrame(frames.blockFirstFolio, folios.headPfn, folios.count, folio.head);
+  const row = folio.order === 0 ? -1 : folioOfFrame(frames.blockFirstFolio, folios.headPfn, folios.count, folio.head);
   const mappedOutside = row < 0 ? 0 : folios.mappedOutside[row];
   return { ...found, folio, askedFrame: options.askedFrame, mappedOutside };
 }

@@ -38,7 +38,7 @@ const TEMPLATES_OF_GENERATION = 12_000;
 export interface RefreshOptions {
   /** CPU time for reading what changed, milliseconds; Infinity: all of it. */
   readonly budgetMs: number;
-  /** Within the budget, for reading again what seems unchanged. */
+  /** Within the budget, for reading again what seems unchanged: one process at least; 0: none. */
   readonly turnMs: number;
   /** By the clock: no process is begun when performance.now() has come to this, but the first. */
   readonly endsAtMs?: number;
@@ -74,6 +74,8 @@ export class IncrementalReader {
   private readonly userNameOf = readUserNames();
   private readonly watched = new Map<number, Watched>();
   private templates = new RunTemplates();
+  /** Of the process that is being read. */
+  private runs = runsWith(this.templates);
   private now = newReading();
   /** Due when the budget of this refresh was used up. */
   private notReached: ReadonlySet<number> = new Set();
@@ -190,14 +192,16 @@ export class IncrementalReader {
   }
 
   private async readInTurn({ turnMs, budgetMs, pause, endsAtMs = Infinity }: RefreshOptions): Promise<void> {
+    if (turnMs <= 0) return;
     const limit = Math.min(turnMs, budgetMs - (cpuMs() - this.now.cpuBeganMs - this.now.listedMs));
     const beganAtMs = this.now.atMs;
     const inTurn = [...this.watched.values()]
       .filter((each) => !isDue(each) && each.readAtMs < beganAtMs)
       .toSorted((a, b) => a.readAtMs - b.readAtMs);
     const began = cpuMs();
-    for (const each of inTurn) {
-      if (cpuMs() - began >= limit || performance.now() >= endsAtMs) return;
+    for (const [index, each] of inTurn.entries()) {
+      // One in any case: otherwise a machine that is always busy would never see its quiet processes again.
+      if (performance.now() >= endsAtMs || (index > 0 && cpuMs() - began >= limit)) return;
       await this.read(each, pause);
     }
   }
@@ -288,9 +292,12 @@ export class IncrementalReader {
     const place = { mm: 0, fd: opened.pagemapFd, firstVma: 0, endVma: opened.vmas.length };
     if (!publishProcess(plan, place)) return tooMany;
     closePlan(plan);
-    if (this.templates.count > TEMPLATES_OF_GENERATION) this.templates = new RunTemplates();
-    const { templates } = this;
-    const runs = new RunBlocks(undefined, { memoryBlocks: 0, saveEveryBlock: false, useTemplates: true, templates });
+    if (this.templates.count > TEMPLATES_OF_GENERATION) {
+      this.templates = new RunTemplates();
+      this.runs = runsWith(this.templates);
+    }
+    const { runs } = this;
+    runs.clear();
     const reader = new PagemapReader(plan.vmas, runs, ledger.difference, this.calls);
     let status: number = ITEM_DONE;
     for (let item = 0; item < publishedItems(plan) && status === ITEM_DONE; item++) {
@@ -326,6 +333,10 @@ export class IncrementalReader {
         opened === undefined ? [] : [{ pid, opened, runs, sharesWith, readAtMs }],
       );
   }
+}
+
+function runsWith(templates: RunTemplates): RunBlocks {
+  return new RunBlocks(undefined, { memoryBlocks: 0, saveEveryBlock: false, useTemplates: true, templates });
 }
 
 function isDue(each: Watched): boolean {

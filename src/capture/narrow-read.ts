@@ -17,7 +17,14 @@ import { FRAME_LARGE } from "./frame-table.ts";
 import { type SystemCalls, loadSystemCalls } from "./ioctl.ts";
 import { CannotCapture, openKpageflags, refuseOtherPageSizes } from "./live-capture.ts";
 import { findFrameCount, readMachine } from "./machine.ts";
-import { type OpenedProcess, describeProcess, isStillIn, listPids, openProcess, readUserNames } from "./process-list.ts";
+import {
+  type OpenedProcess,
+  describeProcess,
+  isStillIn,
+  listPids,
+  openProcess,
+  readUserNames,
+} from "./process-list.ts";
 import { RUN_FILE, RUN_PRESENT } from "./run-layout.ts";
 import { type SelectedRun, cutToIntervals, intervalsOf } from "./selected-runs.ts";
 
@@ -37,9 +44,7 @@ export type NarrowQuestion =
     };
 
 /** A file: by device (as maps prints it) and inode, or by the name that maps prints. */
-export type FileIdentity =
-  | { readonly device: string; readonly inode: number }
-  | { readonly name: string };
+export type FileIdentity = { readonly device: string; readonly inode: number } | { readonly name: string };
 
 /** True of VMAs of the file. */
 export function isVmaOfFile(vma: MapsVma, file: FileIdentity): boolean {
@@ -137,7 +142,8 @@ class NarrowSearch {
     if (opened === undefined) return { nothing: { state: "no-process" } };
     if (opened.refusal !== null) return { nothing: { state: "refused", refusal: opened.refusal } };
     try {
-      const aimed = question.kind === "address" ? this.aimAtPage(opened, question.page) : this.aimAtVmas(opened, question);
+      const aimed =
+        question.kind === "address" ? this.aimAtPage(opened, question.page) : this.aimAtVmas(opened, question);
       return isStillIn(opened) === false ? { nothing: { state: "ended" } } : aimed;
     } finally {
       closeSync(opened.pagemapFd);
@@ -384,7 +390,13 @@ class Hits {
     const process = describeProcess(opened, { state: "complete", ...place }, this.userNameOf);
     this.processes.push(process);
     this.alike.set(shape, [...alike, process]);
-    this.runs.push(...placeInVmas(runs.toSorted((a, b) => a.page - b.page), vmas, place.firstVma));
+    this.runs.push(
+      ...placeInVmas(
+        runs.toSorted((a, b) => a.page - b.page),
+        vmas,
+        place.firstVma,
+      ),
+    );
     for (const vma of vmas) {
       this.vmas.push(vma);
       this.mmOfVma.push(place.mm);
@@ -441,7 +453,11 @@ export function readKernelCounts(intervals: Float64Array): Int32Array | undefine
 }
 
 /** Calls `visit` with the entry of each frame of a kpage file. */
-function eachFrame(fd: number, intervals: Float64Array, visit: (place: number, low: number, high: number) => void): void {
+function eachFrame(
+  fd: number,
+  intervals: Float64Array,
+  visit: (place: number, low: number, high: number) => void,
+): void {
   const words = new Int32Array(BUFFER_FRAMES * 2);
   const bytes = new Uint8Array(words.buffer);
   let place = 0;

@@ -16,7 +16,7 @@ import type { LoadTables } from "./load-runs.ts";
 import type { Manifest } from "./manifest.ts";
 import type { StoredGroup } from "./mapping-part.ts";
 import { Readers } from "./readers.ts";
-import { readStoredFiles } from "./stored-files.ts";
+import { type StoredFiles, readStoredFiles } from "./stored-files.ts";
 
 export interface OpenCaptureOptions {
   /** Reader threads; the default is one a processor, at most 4. */
@@ -34,9 +34,17 @@ export interface StoredCapture extends Capture {
 
 /** Opens the capture in a directory. Throws BadCapture if it cannot be believed. */
 export async function openCapture(directory: string, options: OpenCaptureOptions = {}): Promise<StoredCapture> {
+  options.signal?.throwIfAborted();
+  return openStoredFiles(directory, await readStoredFiles(directory, options.signal), options);
+}
+
+/** Opens a capture whose tables were read and checked; `directory` stands in errors. Throws BadCapture. */
+export async function openStoredFiles(
+  directory: string,
+  { manifest, facts, parts }: StoredFiles,
+  options: OpenCaptureOptions,
+): Promise<StoredCapture> {
   const { signal } = options;
-  signal?.throwIfAborted();
-  const { manifest, facts, parts } = await readStoredFiles(directory, signal);
   const mmAlive = aliveMms(facts.processes);
   const groups = parts.flat();
   const wanted = options.threads ?? Math.max(1, Math.min(4, os.availableParallelism()));

@@ -63,7 +63,8 @@ class ContentPieces {
         if (still.get(page + from + at) !== pfn) continue;
         found.read.push(pfn);
         const start = at * PAGE_SIZE_BYTES;
-        if (this.bytes.compare(this.zeros, 0, PAGE_SIZE_BYTES, start, start + PAGE_SIZE_BYTES) === 0) found.zero.push(pfn);
+        if (this.bytes.compare(this.zeros, 0, PAGE_SIZE_BYTES, start, start + PAGE_SIZE_BYTES) === 0)
+          found.zero.push(pfn);
       }
     }
   }

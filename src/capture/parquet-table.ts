@@ -97,7 +97,7 @@ function writeAll(fd: number, bytes: Uint8Array): void {
 }
 
 /** Values of a column that was read: texts, low and high words (uint64), or numbers with NaN for null. */
-type Column =
+export type ReadColumn =
   | { readonly spec: ColumnSpec; readonly texts: (string | null)[] }
   | { readonly spec: ColumnSpec; readonly words: Int32Array }
   | { readonly spec: ColumnSpec; readonly numbers: Float64Array };
@@ -106,9 +106,9 @@ type Column =
 export class TableColumns {
   readonly rows: number;
   private readonly path: string;
-  private readonly columns: ReadonlyMap<string, Column>;
+  private readonly columns: ReadonlyMap<string, ReadColumn>;
 
-  constructor(path: string, rows: number, columns: ReadonlyMap<string, Column>) {
+  constructor(path: string, rows: number, columns: ReadonlyMap<string, ReadColumn>) {
     this.path = path;
     this.rows = rows;
     this.columns = columns;
@@ -175,14 +175,14 @@ export async function readTable(path: string, schema: TableSchema): Promise<Tabl
   }
 }
 
-function emptyColumn(spec: ColumnSpec, rows: number): Column {
+function emptyColumn(spec: ColumnSpec, rows: number): ReadColumn {
   if (spec.type === "text") return { spec, texts: [] };
   if (spec.type === "uint64") return { spec, words: new Int32Array(2 * rows) };
   return { spec, numbers: new Float64Array(rows) };
 }
 
 /** Takes over the values of a row group: a compact form, so that the library's arrays can go. */
-function fillColumn(path: string, column: Column, before: number, values: DecodedArray): void {
+function fillColumn(path: string, column: ReadColumn, before: number, values: DecodedArray): void {
   if ("texts" in column) {
     for (const value of values as Iterable<string | null | undefined>) column.texts.push(value ?? null);
     return;

@@ -29,6 +29,7 @@ import {
   MACHINE_TABLE,
   PROCESSES_TABLE,
   SMAPS_COLUMNS,
+  TABLES,
   type TableSchema,
   VMAS_TABLE,
 } from "./table-schema.ts";
@@ -44,26 +45,36 @@ const MAPCOUNT_CONFIGS: readonly string[] = ["page", "nopage", "unknown"] satisf
 
 /** Reads all tables but the mappings. Throws BadCapture. */
 export async function readTables(directory: string, { files }: Pick<Manifest, "files">): Promise<CaptureFacts> {
-  const read = async (schema: TableSchema): Promise<TableColumns> => {
+  const tables = new Map<TableSchema, TableColumns>();
+  for (const schema of TABLES) {
     const path = join(directory, `${schema.name}.parquet`);
     const table = await readTable(path, schema);
     if (files.some(({ table: name, rows }) => name === schema.name && rows !== table.rows)) {
       throw new BadCapture("damaged", path, "has another number of rows than the manifest says");
     }
+    tables.set(schema, table);
+  }
+  return parseTables(directory, tables);
+}
+
+/** The facts in tables, all of TABLES, that were read. Throws BadCapture where they cannot be. */
+export function parseTables(directory: string, tables: ReadonlyMap<TableSchema, TableColumns>): CaptureFacts {
+  const tableOf = (schema: TableSchema): TableColumns => {
+    const table = tables.get(schema);
+    if (table === undefined) throw new Error(`the table "${schema.name}" was not read`);
     return table;
   };
-  const machine = parseMachine(await read(MACHINE_TABLE));
+  const machine = parseMachine(tableOf(MACHINE_TABLE));
   if (machine.pageSizeBytes !== PAGE_SIZE_BYTES) {
     throw new BadCapture("other-page-size", directory, `has pages of ${machine.pageSizeBytes} bytes`);
   }
-  const processTable = await read(PROCESSES_TABLE);
+  const processTable = tableOf(PROCESSES_TABLE);
   const processes = parseProcesses(processTable);
-  const vmaTable = await read(VMAS_TABLE);
+  const vmaTable = tableOf(VMAS_TABLE);
   const vmas = parseVmas(vmaTable);
   const mmOfVma = Int32Array.from(vmaTable.numbers("mm"));
   checkAddressSpaces(processTable, vmaTable, processes, mmOfVma);
-  const folioTable = await read(FOLIOS_TABLE);
-  const corrections = await read(CORRECTIONS_TABLE);
+  const corrections = tableOf(CORRECTIONS_TABLE);
   const mapcount = Array.from(corrections.numbers("mapcount"));
   if (mapcount.some((count) => count < 0)) throw corrections.damaged("mapcount", "a negative count");
   return {
@@ -72,9 +83,9 @@ export async function readTables(directory: string, { files }: Pick<Manifest, "f
     vmas,
     mmOfVma,
     smaps: parseSmaps(vmaTable, vmas),
-    ...parseFolios(folioTable, machine.frameCount),
+    ...parseFolios(tableOf(FOLIOS_TABLE), machine.frameCount),
     corrections: { pfn: parseFrames(corrections, machine.frameCount), mapcount },
-    disagreements: parseFrames(await read(DISAGREEMENTS_TABLE), machine.frameCount),
+    disagreements: parseFrames(tableOf(DISAGREEMENTS_TABLE), machine.frameCount),
   };
 }
 

@@ -99,8 +99,13 @@ export class Recorder {
       partial.remove();
       // The tables in memory may be those of a capture that is not there: the next one is a key.
       this.previous = undefined;
-      throw error;
+      throw asRefusal(error, place);
     }
+  }
+
+  /** Removes the recording if nothing was recorded into it. */
+  discard(): void {
+    if (this.next === 0) rmSync(this.directory, { recursive: true });
   }
 
   /** Turns the capture in `taken` into an entry. */
@@ -156,6 +161,13 @@ function preparePlace(
   } catch (error) {
     throw new CannotWriteCapture(`Cannot record into ${directory} (${(error as NodeJS.ErrnoException).code}).`);
   }
+}
+
+/** A disk that is full is the world's refusal, and not a bug. */
+function asRefusal(error: unknown, place: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (!(error instanceof Error) || typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return error;
+  return new CannotWriteCapture(`Cannot write ${place} (${code}); the captures before it are complete.`);
 }
 
 /** A key: the tables as they were written, and the runs in order, which lie in the new place already. */

@@ -8,8 +8,8 @@
  *     night/000001/new-vmas.parquet   and the rows that are new
  *     night/.000002.partial-4711-...  being written, or left by a recorder that was killed; never read
  *
- * A directory gets its name when everything in it is complete, so what has a name can be read. Invariant: the capture
- * that a difference makes has, file by file, the bytes and the SHA-256 that its manifest says; openCapture checks them.
+ * A directory gets its name when everything in it is complete, so what has a name can be read. Invariant: the tables that
+ * a difference makes have the rows, and its mappings the SHA-256, that the manifest in its entry says.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -5,11 +5,13 @@
  * difference is checked before it is used: sizes and SHA-256, steps that stay within their tables, and lengths that are
  * those of the capture it makes, so that a few bytes cannot ask for more rows than a capture may have.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BadCapture } from "./bad-capture.ts";
-import { MANIFEST_NAME, type Manifest, formatManifest } from "./manifest.ts";
-import { readTable, writeTable } from "./parquet-table.ts";
+import type { Manifest } from "./manifest.ts";
+import { readMappingGroups } from "./mapping-file.ts";
+import { type TableColumns, readTable, writeTable } from "./parquet-table.ts";
+import { parseTables } from "./read-tables.ts";
 import {
   type TableDifference,
   type TableSteps,
@@ -33,10 +35,11 @@ import {
   TableBuilder,
   recordedTable,
   sourcesOf,
+  tableColumnsOf,
   toAbsolute,
   toRelative,
 } from "./recording-table.ts";
-import { checkStoredFile } from "./stored-files.ts";
+import { type StoredFiles, checkStoredFile } from "./stored-files.ts";
 import { MAPPINGS_TABLE, TABLES, type TableSchema } from "./table-schema.ts";
 
 /** Reads all tables of a whole capture, whose files must have been checked; the runs are put in order. */
@@ -50,14 +53,26 @@ export async function readWholeCapture(directory: string, { files }: Pick<Manife
   return tables.set(MAPPINGS_TABLE.name, toRelative(readRuns(parts)));
 }
 
-/** Writes all files of a whole capture into an empty directory. */
-export function writeWholeCapture(directory: string, tables: RecordedTables, manifest: Manifest): void {
-  for (const schema of TABLES) {
-    const table = toAbsolute(tableOf(tables, schema));
-    writeTable(join(directory, `${schema.name}.parquet`), schema, table.rows, sourcesOf(table));
+/**
+ * The files that the tables would be read from, for opening the capture they make: its runs as a file in `directory`,
+ * the other tables as they are in memory. `place` stands in errors. Throws BadCapture.
+ */
+export function storedFilesOf(
+  tables: RecordedTables,
+  manifest: Manifest,
+  { directory, place }: { readonly directory: string; readonly place: string },
+): StoredFiles {
+  const runs = writeRuns(toAbsolute(tableOf(tables, MAPPINGS_TABLE)), directory);
+  const expected = manifest.files.filter(({ table }) => table === MAPPINGS_TABLE.name);
+  if (expected.length !== 1 || expected[0].sha256 !== runs.sha256) {
+    throw new BadCapture("damaged", place, "makes other mappings than its entry describes");
   }
-  writeRuns(toAbsolute(tableOf(tables, MAPPINGS_TABLE)), directory);
-  writeFileSync(join(directory, MANIFEST_NAME), formatManifest(manifest), { flag: "wx", mode: 0o600 });
+  const read = TABLES.map((schema) => {
+    const path = join(place, `${schema.name}.parquet`);
+    return [schema, tableColumnsOf(toAbsolute(tableOf(tables, schema)), path)] as const;
+  });
+  const facts = parseTables(place, new Map<TableSchema, TableColumns>(read));
+  return { manifest, facts, parts: [readMappingGroups(join(directory, runs.name))] };
 }
 
 /** The differences of all tables, in the order of RECORDED_TABLES. */

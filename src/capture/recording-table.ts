@@ -10,7 +10,7 @@
  * Columns that point to rows of other tables (`vma`, `mm`, ...) are kept relative to the row above. A process or VMA that
  * comes or goes then changes one row, and not every row behind it.
  */
-import type { ColumnSource, TableColumns } from "./parquet-table.ts";
+import { type ColumnSource, type ReadColumn, TableColumns } from "./parquet-table.ts";
 import {
   type ColumnSpec,
   MAPPINGS_TABLE,
@@ -89,6 +89,19 @@ function sourceOf(column: RecordedColumn): ColumnSource {
   const numbers = new Float64Array(words.buffer, words.byteOffset, words.length / 2);
   const ofRow = spec.type === "boolean" ? (row: number) => numbers[row] === 1 : (row: number) => numbers[row];
   return spec.nullable ? (row) => (Number.isNaN(numbers[row]) ? null : ofRow(row)) : ofRow;
+}
+
+/** The table as it would have been read from the file at `path`, which stands in errors. The columns are shared. */
+export function tableColumnsOf({ rows, columns }: RecordedTable, path: string): TableColumns {
+  const read = (column: RecordedColumn): ReadColumn => {
+    const { spec } = column;
+    if ("texts" in column) return { spec, texts: [...column.texts] };
+    const { words, width } = column;
+    if (spec.type === "uint64") return { spec, words };
+    const numbers = width === 1 ? Float64Array.from(words) : new Float64Array(words.buffer, words.byteOffset, rows);
+    return { spec, numbers };
+  };
+  return new TableColumns(path, rows, new Map(columns.map((column) => [column.spec.name, read(column)])));
 }
 
 /** The table with the columns that point to rows made relative to the row above. */

@@ -2,8 +2,8 @@
  * Reads a recording: lists its captures and opens any of them as the capture that was taken then.
  *
  * A key is a capture's directory and is opened where it lies. Any other capture is made again, from its key by way of the
- * differences between, as files in a temporary directory: byte for byte those that were written, which their SHA-256
- * proves when they are opened. Going forward, each difference is applied once. What cannot be read is an entry with its
+ * differences between: its tables in memory, its runs as a file in a temporary directory, where reader threads take them
+ * like those of any capture. Going forward, each difference is applied once. What cannot be read is an entry with its
  * error, and so are those that build on it, up to the next key; nothing before it is lost.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BadCapture } from "./bad-capture.ts";
 import { readManifest } from "./manifest.ts";
-import { type OpenCaptureOptions, type StoredCapture, openCapture } from "./open-capture.ts";
+import { type OpenCaptureOptions, type StoredCapture, openCapture, openStoredFiles } from "./open-capture.ts";
 import {
   type RecordedEntry,
   captureDirectory,
@@ -20,7 +20,7 @@ import {
   manifestOf,
   readEntry,
 } from "./recording-entry.ts";
-import { readDifference, readWholeCapture, writeWholeCapture } from "./recording-files.ts";
+import { readDifference, readWholeCapture, storedFilesOf } from "./recording-files.ts";
 import type { RecordedTables } from "./recording-table.ts";
 import { checkStoredFile } from "./stored-files.ts";
 
@@ -75,12 +75,9 @@ class Replay {
     await this.goTo(number);
     const made = temporaryDirectory();
     try {
-      writeWholeCapture(made.path, this.tables, manifestOf(difference));
-      // The readers hold its files open: they may be removed.
-      return { ...(await openCapture(made.path, options)), directory: place };
-    } catch (error) {
-      if (error instanceof BadCapture) throw new BadCapture("damaged", place, `makes a capture that ${error.problem}`);
-      throw error;
+      const files = storedFilesOf(this.tables, manifestOf(difference), { directory: made.path, place });
+      // The readers hold the file open: it may be removed.
+      return await openStoredFiles(place, files, options);
     } finally {
       made.remove();
     }

@@ -107,6 +107,15 @@ export class RunBlocks {
     this.turnBlock();
   }
 
+  /** Forgets all runs and keeps the blocks for others. Not for runs with a store. */
+  clear(): void {
+    if (this.store !== undefined) throw new Error("runs in a store cannot be forgotten");
+    for (const { memory } of this.full) if (memory !== undefined) this.spare.push(memory);
+    this.full.length = 0;
+    this.inMemory = 0;
+    this.used = 0;
+  }
+
   /** Calls `visit` for every block, in order; a block that lives in the store alone is loaded for it. */
   forEachBlock(visit: BlockVisitor): void {
     for (const entry of this.full) {

@@ -248,6 +248,12 @@ class TemplateHistograms {
 }
 
 const PAGES_PER_TRIPLE_MAX = 2 ** 30;
+/** Frames looked at together: what is shared by many is mapped in long runs of one class. */
+const GRAIN_SHIFT = 6;
+const GRAIN_MASK = 63;
+const GRAIN_UNKNOWN = 0;
+const GRAIN_OF_ONE_CLASS = 1;
+const GRAIN_MIXED = 2;
 
 class HistogramPass {
   vma = -1;
@@ -258,8 +264,10 @@ class HistogramPass {
   private touchedCount = 0;
   private readonly classOfFrame: Int32Array;
   private readonly frameCount: number;
+  private readonly grains: Uint8Array;
 
-  constructor(classOfFrame: Int32Array, classCount: number, frameCount: number) {
+  constructor(classOfFrame: Int32Array, classCount: number, frameCount: number, grains?: Uint8Array) {
+    this.grains = grains ?? new Uint8Array((frameCount >>> GRAIN_SHIFT) + 1);
     this.classOfFrame = classOfFrame;
     this.frameCount = frameCount;
     this.pages = new Int32Array(classCount * ATTRIBUTES);
@@ -318,17 +326,32 @@ class HistogramPass {
     let current = classOfFrame[from];
     for (let pfn = from + 1; pfn < end; pfn++) {
       const next = classOfFrame[pfn];
-      if (next === current) continue;
-      this.add(current * ATTRIBUTES + attributes, pfn - since);
-      current = next;
-      since = pfn;
+      if (next !== current) {
+        this.add(current * ATTRIBUTES + attributes, pfn - since);
+        current = next;
+        since = pfn;
+      }
+      if ((pfn & GRAIN_MASK) === 0 && end - pfn > GRAIN_MASK && this.isOneClass(pfn)) pfn += GRAIN_MASK;
     }
     this.add(current * ATTRIBUTES + attributes, end - since);
   }
 
+  /** Whether all frames of the grain that begins here have one class; found out once. */
+  private isOneClass(pfn: number): boolean {
+    const { classOfFrame, grains } = this;
+    const grain = pfn >>> GRAIN_SHIFT;
+    if (grains[grain] === GRAIN_UNKNOWN) {
+      const first = classOfFrame[pfn];
+      let at = pfn + 1;
+      while (at < pfn + GRAIN_MASK && classOfFrame[at] === first) at++;
+      grains[grain] = classOfFrame[at] === first ? GRAIN_OF_ONE_CLASS : GRAIN_MIXED;
+    }
+    return grains[grain] === GRAIN_OF_ONE_CLASS;
+  }
+
   /** Another pass over the same frames and classes, with sums of its own. */
   ofOwn(): HistogramPass {
-    return new HistogramPass(this.classOfFrame, this.pages.length / ATTRIBUTES, this.frameCount);
+    return new HistogramPass(this.classOfFrame, this.pages.length / ATTRIBUTES, this.frameCount, this.grains);
   }
 
   /** Adds pages at an index of class and attributes. */

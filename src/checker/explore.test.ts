@@ -131,6 +131,13 @@ thread t { let n: 0..4 = 3
   assert four: m == 4
   loop { store a = m
     store a = n } }`,
+  "a thread whose registers have their values before its first step": `
+word a: 0..5
+thread t { let n: 0..4 = 3
+  loop { store a = n
+    n = n == 0 ? 2 : n - 1 } }
+sometimes three: a == 3
+never four: a == 4`,
   "counts below zero, in a word and in a sum": `
 word n: 0..2 = 1
 word owner: -1..2 = 0

@@ -8,7 +8,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Capture } from "../capture/index.ts";
 import type { DiffSortKey } from "../report/index.ts";
 import type { Scheme } from "../schemes/index.ts";
-import type { CaptureDiff, CaptureSide, GroupKey, ProcessName } from "../study/index.ts";
+import type { CaptureDiff, CaptureSide, GroupKey, MappingKey, ProcessName } from "../study/index.ts";
 import {
   parseCgroup,
   parseCount,
@@ -27,6 +27,9 @@ import { GROUP_WORDS } from "./sharing.ts";
 /** The same words as DIFF_SORT_KEYS of report/, which --help does not load; a test compares. */
 export const DIFF_SORT_WORDS = ["change", "pss", "uss", "rss", "swap", "name"];
 
+/** The same as MAPPING_KEYS of study/. */
+export const MAPPING_WORDS = ["name", "address"];
+
 /** Rows shown unless --top says otherwise. */
 const TOP = 20;
 const BYTES_PER_KB = 1024;
@@ -36,6 +39,7 @@ const NOW = "this machine now";
 interface DiffCommandOptions extends SourceOptions, ProcessChoice {
   readonly schemes?: readonly string[];
   readonly by: GroupKey;
+  readonly mappings: MappingKey;
   readonly sort: DiffSortKey;
   readonly top?: number;
   readonly atLeast: number;
@@ -52,7 +56,7 @@ Examples:
   foliometer diff night --schemes page,mm-owner     one capture under two schemes
   foliometer diff before after --by program --at-least 1024
   foliometer diff before after --by cgroup --tolerance 5% --tolerance-kb 4096 > /dev/null || echo "grew"
-  foliometer diff before after --pid 4711 --top 0   every mapping of a process that changed
+  foliometer diff before after --pid 4711 --mappings address --top 0
 
 Exit code: 0 the same within the tolerances, 1 different, 2 wrong usage, 3 the same as far as could be read.`;
 
@@ -65,6 +69,11 @@ export function addDiff(program: Command, run: (action: () => Promise<number>) =
     .argument("[b]", "another; without it the running machine is read")
     .option("--schemes <ids>", "how to count: one for both, or A's and B's (default: the kernel's own)", parseNames)
     .addOption(new Option("--by <what>", "what is taken together").choices(GROUP_WORDS).default("process"))
+    .addOption(
+      new Option("--mappings <how>", "a process's mappings: those of one name together, or each")
+        .choices(MAPPING_WORDS)
+        .default("name"),
+    )
     .option("--pid <pids>", "only these processes", parsePids)
     .option("--program <regex>", "only processes whose name or command line matches", parsePattern)
     .option("--cgroup <path>", "only processes of this control group and those below it", parseCgroup)
@@ -188,12 +197,13 @@ type Side = Pick<Source, "side" | "source"> & { readonly scheme: string };
 
 async function compare(a: Side, b: Side, options: DiffCommandOptions): Promise<CaptureDiff> {
   const { diffCaptures } = await import("../study/index.ts");
-  const { by, tolerance, toleranceKb } = options;
+  const { by, mappings, tolerance, toleranceKb } = options;
   const wanted = await chooser(options);
   const result = diffCaptures({
     a,
     b,
     by,
+    mappingsBy: mappings,
     tolerance: { percent: tolerance, bytes: toleranceKb * BYTES_PER_KB },
     ...(wanted === undefined ? {} : { wanted }),
   });

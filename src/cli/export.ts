@@ -271,7 +271,7 @@ async function writeFormat({ capture, report, sums, schemes }: Source, options: 
       writeResult(output, reports.formatExportCsv(report, { schemes: ids, history }));
       return false;
     case "json":
-      writeResult(output, reports.formatReportJson(report));
+      writeResult(output, reports.formatReportJson(reports.selectReport(report, { sort: "pss" })));
       return false;
     case "parquet":
       await writeTables(output, reports.exportTables(capture, sums, report, ids));

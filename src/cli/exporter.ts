@@ -45,7 +45,8 @@ Examples:
   foliometer exporter night                             a capture, which does not change
 
 An answer takes no longer than --budget, or nine tenths of X-Prometheus-Scrape-Timeout-Seconds if that is less.
-What it then lacks is counted in foliometer_left_out, and the figures concerned have the label partial.`;
+What it then lacks is counted in foliometer_left_out, and the figures concerned have the label partial. The first
+reading of all processes begins at once and takes as long as it takes; until it is done, answers have no figures.`;
 
 /** Adds the command. */
 export function addExporter(program: Command, run: (action: () => Promise<number>) => Promise<void>): void {
@@ -112,6 +113,7 @@ async function serveMetrics(directory: string | undefined, options: ExporterOpti
   });
   try {
     const server = await startMetricsServer(address, { shared, budgetMs, minIntervalMs, hosts, onBug });
+    if (directory === undefined) shared.warmUp();
     await announce(server.url, options);
     const signal = await ended;
     await server.close();

@@ -49,7 +49,11 @@ export function addFolios(program: Command, run: (action: () => Promise<number>)
     .addOption(new Option("--by <what>", "what owners are").choices(OWNER_WORDS).default("process"))
     .addOption(new Option("--sort <key>", "order of the owners").choices(FOLIO_SORT_WORDS).default("kb"))
     .option("--schemes <ids>", "schemes to ask; the kernel's own is always one", parseNames)
-    .option("--contents [mib]", `look for pages of zeros in the running processes' memory (default: ${CONTENTS_MIB} MiB)`, parseMib)
+    .option(
+      "--contents [mib]",
+      `look for pages of zeros in the running processes' memory (default: ${CONTENTS_MIB} MiB)`,
+      parseMib,
+    )
     .option("--top <n>", `owners and folios of a list at most; 0: all (default: ${TOP})`, parseCount)
     .option("--json", "the answer as one JSON document")
     .option("--width <columns>", "columns of the output; 0: as many as needed (default: the terminal's)", parseWidth)
@@ -58,7 +62,9 @@ export function addFolios(program: Command, run: (action: () => Promise<number>)
     .option("--or-sample", "where the machine cannot be read, open the sample capture")
     .option("--quiet", "no progress on stderr")
     .addHelpText("after", EXAMPLES)
-    .action(async (directory: string | undefined, options: FoliosOptions) => run(async () => folios(directory, options)));
+    .action(async (directory: string | undefined, options: FoliosOptions) =>
+      run(async () => folios(directory, options)),
+    );
 }
 
 function parseMib(text: string): number {

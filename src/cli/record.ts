@@ -73,7 +73,13 @@ async function record(command: readonly string[], options: RecordOptions): Promi
   const createdBy = `foliometer ${readVersion()}`;
   const recorder = await openRecorder(options.output, { createdBy, append: options.append === true });
   const { startCommand } = await import("./recorded-command.ts");
-  const running = command.length === 0 ? undefined : await startCommand(command);
+  const running =
+    command.length === 0
+      ? undefined
+      : await startCommand(command).catch((error: unknown) => {
+          recorder.discard();
+          throw error;
+        });
   const began = performance.now();
   const { taken, end, signal, failure } = await recordUntilTheEnd(recorder, running, options);
   if (failure !== undefined && codeOfError(failure) === undefined) throw failure;
@@ -91,7 +97,7 @@ async function record(command: readonly string[], options: RecordOptions): Promi
       ...rest,
     })),
   });
-  if (failure instanceof Error) await tellLater(failure.message);
+  if (failure !== undefined) await tellLater(failure.message);
   const isEndless = options.count === undefined && options.for === undefined;
   const ownCode = signal === undefined || isEndless ? codeOf(taken, failure) : 128 + constants.signals[signal];
   return commandCode === undefined || (commandCode === 0 && failure !== undefined) ? ownCode : commandCode;
@@ -112,7 +118,7 @@ interface Recorded {
   /** The signal that ended the recording. */
   readonly signal: NodeJS.Signals | undefined;
   /** What went wrong after the recording had begun. */
-  readonly failure: unknown;
+  readonly failure: Error | undefined;
 }
 
 /** Records until one of the reasons to end; an error is handed back, because the command may still run. */
@@ -157,7 +163,8 @@ async function recordUntilTheEnd(
       abort: abort.signal,
     });
     return { taken, end, signal, failure: undefined };
-  } catch (failure) {
+  } catch (error) {
+    const failure = error instanceof Error ? error : new Error(String(error));
     return { taken, end: "stopped", signal, failure };
   } finally {
     line.clear();
@@ -206,7 +213,7 @@ async function tellLater(sentence: string): Promise<void> {
   (await import("./run-action.ts")).tell(sentence);
 }
 
-function codeOf(taken: readonly TakenCapture[], failure: unknown): number {
+function codeOf(taken: readonly TakenCapture[], failure: Error | undefined): number {
   if (failure !== undefined) return codeOfError(failure) ?? EXIT_INCOMPLETE;
   const incomplete = taken.some(({ entry }) => entry.processesRefused > 0);
   return incomplete ? EXIT_INCOMPLETE : EXIT_DONE;

@@ -134,9 +134,11 @@ async function format(report: TimelineReport, { json, csv, top, width }: Timelin
 
 /** Complete only if every capture could be read, and every process in them. */
 async function judge({ points, unread }: TimelineReport): Promise<number> {
-  const { tell } = await import("./run-action.ts");
+  const [{ formatQuantity }, { tell }] = await Promise.all([import("../report/index.ts"), import("./run-action.ts")]);
   const refused = points.reduce((most, { processesRefused }) => Math.max(most, processesRefused), 0);
-  if (refused > 0) tell(`incomplete: ${refused} processes refused to be read.`);
-  if (unread.length > 0) tell(`incomplete: ${unread.length} captures cannot be read.`);
+  if (refused > 0) tell(`incomplete: ${formatQuantity(refused, "process", "processes")} could not be read.`);
+  if (unread.length > 0) {
+    tell(`incomplete: ${formatQuantity(unread.length, "capture", "captures")} could not be read.`);
+  }
   return refused > 0 || unread.length > 0 || points.length === 0 ? EXIT_INCOMPLETE : EXIT_DONE;
 }

@@ -49,7 +49,9 @@ export function readWhoQuestion(words: readonly string[], options: WhoWords): As
   const [pidText, place] = words;
   if (pidText === undefined || place === undefined) {
     throw new UsageError(
-      options.vma === true ? "--vma needs a pid and a mapping's name." : "Say a pid and an address, or --pfn, --file or --vma.",
+      options.vma === true
+        ? "--vma needs a pid and a mapping's name."
+        : "Say a pid and an address, or --pfn, --file or --vma.",
     );
   }
   const pid = readPid(pidText);
@@ -61,7 +63,9 @@ export function readWhoQuestion(words: readonly string[], options: WhoWords): As
 
 function lastWord(words: readonly string[], before: number): string | undefined {
   if (words.length > before + 1) {
-    throw new UsageError(`${JSON.stringify(words[before + 1])} is too much: behind what is asked comes one capture at most.`);
+    throw new UsageError(
+      `${JSON.stringify(words[before + 1])} is too much: behind what is asked comes one capture at most.`,
+    );
   }
   return words[before];
 }

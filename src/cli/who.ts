@@ -6,7 +6,14 @@
  */
 import type { Command } from "commander";
 import type { Capture, FoundMappings, Machine, NothingThere } from "../capture/index.ts";
-import type { AnsweredNothing, WhoFound, WhoNothingReport, WhoQuestion, WhoRangeReport, WhoReport } from "../study/index.ts";
+import type {
+  AnsweredNothing,
+  WhoFound,
+  WhoNothingReport,
+  WhoQuestion,
+  WhoRangeReport,
+  WhoReport,
+} from "../study/index.ts";
 import { parseCount, parseNames, parseThreads, parseWidth } from "./arguments.ts";
 import { EXIT_DONE, EXIT_INCOMPLETE, UsageError } from "./exit-codes.ts";
 import type { SourceOptions } from "./open-source.ts";
@@ -65,7 +72,8 @@ async function who(words: readonly string[], options: WhoOptions): Promise<numbe
   const asked = readWhoQuestion(words, options);
   const first = await ask(asked.question, asked.directory, options);
   const isElsewhere = "nothing" in first && first.nothing.state === "not-mapped" && asked.orByName !== undefined;
-  const answer = isElsewhere && asked.orByName !== undefined ? await ask(asked.orByName, asked.directory, options) : first;
+  const answer =
+    isElsewhere && asked.orByName !== undefined ? await ask(asked.orByName, asked.directory, options) : first;
   if ("nothing" in answer) return printNothing(answer, asked, options);
   return "range" in answer
     ? printReport(answer.range, asked, options)
@@ -84,7 +92,8 @@ type Answer =
 
 async function ask(question: WhoQuestion, directory: string | undefined, options: WhoOptions): Promise<Answer> {
   if (directory !== undefined) {
-    if (options.all === true) throw new UsageError("--all is about the running machine: a capture has every page table.");
+    if (options.all === true)
+      throw new UsageError("--all is about the running machine: a capture has every page table.");
     return askDirectory(question, directory, options);
   }
   if (question.kind === "frame" || options.all === true) return askEverything(question, options);

@@ -206,19 +206,25 @@ function renderMappings(
   const lines = listed.map(({ line }) => line);
   const figures = changeColumns([...lines, total], { a: diff.a.derived, b: diff.b.derived });
   const one = diff.by === "process";
+  const byAddress = listed.some(({ mapping }) => mapping.place !== null);
   const names: Column[] = [
     { heading: one ? "PID" : "Of", align: one ? "right" : "left", rank: 0, ...(one ? {} : { cutTo: 8, atMost: 20 }) },
-    ...(one
+    ...(byAddress
       ? ([
           { heading: "Address", align: "right", rank: 30 },
           { heading: "Rights", align: "left", rank: 31 },
         ] as const)
-      : []),
+      : ([
+          { heading: "A", group: "VMAs", align: "right", rank: 31 },
+          { heading: "B", group: "VMAs", align: "right", rank: 30 },
+        ] as const)),
     { heading: "Mapping", align: "left", rank: 0, cutTo: 16, atMost: NAME_AT_MOST },
   ];
   const rows = listed.map(({ group, mapping, line }): Cell[] => [
     { text: escapeControls(one ? String((group.processes.b.at(0) ?? group.processes.a[0]).pid) : group.name) },
-    ...(one ? placeCells(mapping) : []),
+    ...(byAddress
+      ? placeCells(mapping)
+      : [{ text: formatCount(mapping.vmas.a) }, { text: formatCount(mapping.vmas.b) }]),
     { text: mapping.name === "" ? "(anonymous)" : escapeControls(mapping.name) },
     ...figures.cells(line),
   ]);

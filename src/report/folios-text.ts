@@ -183,7 +183,7 @@ function noticedBy({ noticed }: PartialFolio, schemes: FoliosReport["partial"]["
     const answer = noticed[index];
     return answer === "yes" || answer === "either" ? [`${id}${MARK_OF_ANSWER[answer]}`] : [];
   });
-  if (names.length === schemes.length) return "all";
+  if (noticed.every((answer) => answer === "yes")) return "all";
   return names.length === 0 ? "none" : names.join(" ");
 }
 
@@ -196,7 +196,7 @@ function describeContiguous({ contiguous, machine }: FoliosReport): string[] {
   return [
     `${formatKb(ptePagesBytes)} kB of large folios are mapped by PTEs; ${formatKb(contiguousBytes)} kB of that ` +
       `(${formatShare(contiguousBytes, ptePagesBytes)}) lie in aligned blocks of ${block} that ${are} marked contiguous: ` +
-      `${formatCount(blocks)} TLB entries instead of ${formatCount(blocks * blockPages)}.`,
+      `${formatQuantity(blocks, "TLB entry", "TLB entries")} instead of ${formatCount(blocks * blockPages)}.`,
   ];
 }
 

@@ -68,14 +68,14 @@ const FIGURES: readonly (readonly [string, (figures: TimelineFigures) => Range])
 ];
 
 function renderTotals(report: TimelineReport, place: TextPlace): readonly string[] {
-  const { points } = report;
+  const { points, processes } = report;
   const spark = columnsFor(report, TOTAL_SPARK_COLUMNS);
   const rows = FIGURES.filter(([name, pick]) => name !== "Swap" || points.some((point) => pick(point).most > 0)).map(
     ([name, pick]): Cell[] => {
       const ranges = points.map(pick);
-      const values = ranges.map(({ least }) => kbOf(least));
+      const values = points.map((_, index) => sumOfKb(processes, index, pick));
       const isUncertain = ranges.some(({ least, most }) => least !== most);
-      const mark = `${name === "Rss" || name === "Swap" || report.isKernelsOwn ? "" : DERIVED_MARK}`;
+      const mark = name === "Rss" || name === "Swap" || report.isKernelsOwn ? "" : DERIVED_MARK;
       const [first, last] = [values[0], values[values.length - 1]];
       return [
         { text: `${mark}${name}${isUncertain ? UNCERTAIN_MARK : ""}`, ...styleOf(mark !== "", isUncertain) },
@@ -102,6 +102,14 @@ function renderTotals(report: TimelineReport, place: TextPlace): readonly string
     },
     place,
   ).lines;
+}
+
+/** What the processes' printed figures add up to. */
+function sumOfKb(processes: readonly TimelineProcess[], point: number, pick: (figures: TimelineFigures) => Range) {
+  return processes.reduce((sum, { figures }) => {
+    const at = figures[point];
+    return at === null ? sum : sum + kbOf(pick(at).least);
+  }, 0);
 }
 
 function styleOf(derived: boolean, uncertain: boolean): Pick<Cell, "style"> {

@@ -64,7 +64,15 @@ const REPORT: WhoReport = {
   ],
   schemes: [
     { id: "page", isOwn: true, mappings: 31, unit: "entries", others: "yes", partial: "no", averageMapcount: null },
-    { id: "mm-owner", isOwn: false, mappings: 31, unit: "entries", others: "either", partial: "ask", averageMapcount: 2 },
+    {
+      id: "mm-owner",
+      isOwn: false,
+      mappings: 31,
+      unit: "entries",
+      others: "either",
+      partial: "ask",
+      averageMapcount: 2,
+    },
   ],
   search: SEARCH,
 };

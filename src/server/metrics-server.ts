@@ -2,7 +2,7 @@
  * The exporter's socket, with a limit on everything that a stranger can use up: connections, time for a request's head and
  * for all of it, the size of the head, time without a byte either way. Node answers 408 and 431 itself.
  *
- * The end is in order: no new connections, answers under way are finished, then the reading ends.
+ * The end is in order: no new connections, and answers under way are finished.
  */
 import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -18,54 +18,73 @@ export class CannotListen extends Error {
   }
 }
 
-/** Connections at once; more are dropped. */
-const CONNECTIONS_MAX = 64;
-/** Bytes of a request's head. */
-const HEAD_BYTES_MAX = 8192;
-/** Milliseconds for a request's head, and for all of it. */
-const HEAD_MS_MAX = 5000;
-const REQUEST_MS_MAX = 10_000;
-const CHECK_EVERY_MS = 1000;
+/** What a stranger can use up. */
+export interface ServerLimits {
+  /** At once; more are dropped. */
+  readonly connections: number;
+  /** Of a request's head. */
+  readonly headBytes: number;
+  /** Milliseconds for a request's head, for all of it, and between requests of a connection. */
+  readonly headMs: number;
+  readonly requestMs: number;
+  readonly keepAliveMs: number;
+  /** Milliseconds beyond the budget without a byte read or written. */
+  readonly silenceMs: number;
+  /** Milliseconds between two looks at the clock. */
+  readonly checkEveryMs: number;
+}
+
 /** Prometheus asks every 15 s to 60 s and keeps its connection. */
-const KEEP_ALIVE_MS = 65_000;
+export const SERVER_LIMITS: ServerLimits = {
+  connections: 64,
+  headBytes: 8192,
+  headMs: 5000,
+  requestMs: 10_000,
+  keepAliveMs: 65_000,
+  silenceMs: 30_000,
+  checkEveryMs: 1000,
+};
+
+/** While closing, milliseconds between two looks for idle connections. */
 const SWEEP_EVERY_MS = 20;
-/** Beyond the budget, without a byte read or written. */
-const SILENCE_MS = 30_000;
+/** Beyond the budget, for answers under way. */
+const GRACE_MS = 1000;
 
 /** A server that listens. */
 export interface MetricsServer {
   /** Where /metrics is. */
   readonly url: string;
-  /** Ends in order; resolves when all is closed. */
+  /** Ends in order; resolves when no connection is left. What answers are made from is the caller's to close. */
   close(): Promise<void>;
 }
 
 /** Listens. Throws CannotListen. */
-export async function startMetricsServer(address: ListenAddress, options: MetricsAppOptions): Promise<MetricsServer> {
+export async function startMetricsServer(
+  address: ListenAddress,
+  options: MetricsAppOptions,
+  limits: ServerLimits = SERVER_LIMITS,
+): Promise<MetricsServer> {
   const app = createMetricsApp(options);
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(
     {
-      maxHeaderSize: HEAD_BYTES_MAX,
-      headersTimeout: HEAD_MS_MAX,
-      requestTimeout: REQUEST_MS_MAX,
-      connectionsCheckingInterval: CHECK_EVERY_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: limits.headBytes,
+      headersTimeout: limits.headMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: limits.checkEveryMs,
+      keepAliveTimeout: limits.keepAliveMs,
     },
     (request, response) => {
       if (!server.listening) response.setHeader("Connection", "close");
       void listener(request, response);
     },
   );
-  server.maxConnections = CONNECTIONS_MAX;
-  server.setTimeout(options.budgetMs + SILENCE_MS);
+  server.maxConnections = limits.connections;
+  server.setTimeout(options.budgetMs + limits.silenceMs);
   const port = await listen(server, address);
   return {
     url: `http://${formatListenAddress({ host: address.host, port })}/metrics`,
-    async close() {
-      await closeServer(server, options.budgetMs + CHECK_EVERY_MS);
-      await options.shared.close();
-    },
+    close: () => closeServer(server, options.budgetMs + GRACE_MS),
   };
 }
 

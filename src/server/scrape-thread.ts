@@ -51,7 +51,9 @@ class ThreadScraper implements ScrapeSource {
   }
 
   async close(): Promise<void> {
-    await this.worker?.terminate();
+    const { worker } = this;
+    this.worker = undefined;
+    await worker?.terminate();
   }
 
   private async next(ask: () => void): Promise<ScrapeReply> {

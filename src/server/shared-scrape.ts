@@ -57,6 +57,13 @@ export class SharedScrape {
     return answer.how === "fresh" && !isFresh ? { how: "shared", scrape: answer.scrape } : answer;
   }
 
+  /** Begins a scrape that takes as long as it takes: the first reading of a machine is much more than any other. */
+  warmUp(): void {
+    this.running ??= this.begin(Infinity).finally(() => {
+      this.running = undefined;
+    });
+  }
+
   /** Why the last scrape failed; undefined: it did not. */
   failed(): string | undefined {
     return this.failure;
@@ -67,12 +74,6 @@ export class SharedScrape {
     if (this.last === undefined) return undefined;
     const { report, gaps } = this.last.scrape;
     return report.coverage.processesRead + report.coverage.processesRefused + gaps.unread;
-  }
-
-  /** Resolves when nothing is under way any more and the source is closed. Nobody may ask after that. */
-  async close(): Promise<void> {
-    await this.running;
-    await this.source.close();
   }
 
   private async begin(budgetMs: number): Promise<SharedAnswer> {

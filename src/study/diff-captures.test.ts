@@ -17,7 +17,7 @@ import {
   diffCaptures,
 } from "./diff-captures.ts";
 import { FIGURE_KEYS, type MemoryFigures, changeBytes, rangeOf, sumFigures } from "./diff-figures.ts";
-import type { MappingChange } from "./diff-mappings.ts";
+import { MAPPING_KEYS, type MappingChange } from "./diff-mappings.ts";
 import { GROUP_KEYS, type GroupKey } from "./mm-groups.ts";
 
 const files = new WordFiles();
@@ -68,6 +68,7 @@ function compare(a: CaptureSide, b: CaptureSide, more: Partial<DiffOptions> = {}
     a: { side: a, source: "a", scheme: "page" },
     b: { side: b, source: "b", scheme: "page" },
     by: "process",
+    mappingsBy: "address",
     tolerance: EXACT,
     ...more,
   });
@@ -89,7 +90,7 @@ test("a capture does not differ from itself, however its processes are taken tog
           expect(one).toEqual(other);
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 });
 
@@ -107,8 +108,10 @@ const asText = (values: readonly unknown[]): string[] => values.map((value) => J
 function turned(groups: readonly GroupChange[], turn: boolean): string[] {
   return asText(
     groups.map(({ presence, processes, a, b, differs, mappings }) => {
-      const change = ({ name, place, a: one, b: other }: MappingChange): unknown =>
-        turn ? [name, place?.b, place?.a, other, one] : [name, place?.a, place?.b, one, other];
+      const change = ({ name, vmas, place, a: one, b: other }: MappingChange): unknown =>
+        turn
+          ? [name, vmas.b, vmas.a, place?.b, place?.a, other, one]
+          : [name, vmas.a, vmas.b, place?.a, place?.b, one, other];
       const sides = turn ? [processes.b, processes.a, b, a] : [processes.a, processes.b, a, b];
       return [turn ? TURNED[presence] : presence, differs, sides, asText(mappings.map(change))];
     }),
@@ -125,10 +128,11 @@ test("the comparison of B with A is that of A with B with its signs turned", asy
       namings,
       namings,
       fc.constantFrom(...GROUP_KEYS),
-      async (recipeA, recipeB, namingA, namingB, by) => {
+      fc.constantFrom(...MAPPING_KEYS),
+      async (recipeA, recipeB, namingA, namingB, by, mappingsBy) => {
         const a = await sideOf(buildMachine(recipeA), namingA);
         const b = await sideOf(buildMachine(recipeB), namingB);
-        const [there, back] = [compare(a, b, { by }), compare(b, a, { by })];
+        const [there, back] = [compare(a, b, { by, mappingsBy }), compare(b, a, { by, mappingsBy })];
         expect(turned(back.groups, true)).toEqual(turned(there.groups, false));
         expect(back.differing).toBe(there.differing);
         expect([back.totals.b, back.totals.a]).toEqual([there.totals.a, there.totals.b]);
@@ -136,7 +140,7 @@ test("the comparison of B with A is that of A with B with its signs turned", asy
         moved += there.groups.filter(({ mappings }) => mappings.length > 0).length;
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
   expect({ alone: alone > 0, moved: moved > 0 }).toEqual({ alone: true, moved: true });
 });
@@ -167,9 +171,10 @@ test("however processes are matched or taken together, groups add up to what is 
         expect(totals.a).toMatchObject(slowTotals(machines[0]));
         expect(totals.b).toMatchObject(slowTotals(machines[1]));
         for (const group of groups) checkMappings(group);
+        for (const group of compare(a, b, { by, mappingsBy: "name" }).groups) checkMappings(group);
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 });
 
@@ -197,16 +202,23 @@ test("accounts add up to MemTotal on both sides, under any scheme", async () => 
       const sum = (side: "a" | "b"): number => accounts.reduce((all, each) => all + (each[side]?.least ?? 0), 0);
       expect([sum("a"), sum("b")]).toEqual([a.report.machine.memTotalBytes, b.report.machine.memTotalBytes]);
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
 });
 
-/** Machines of two processes, the second of which maps so many pages of a folio of four. */
-const twoProcesses = (pages: number): SmallMachine =>
-  buildMachine(machineOf([{ order: 2, kind: "anon" }], [mapPages(0, 4), mapPages(0, pages)]));
+/** A process that maps all of a folio of four pages, and others that map the first pages of it. */
+function machineMapping(...pages: readonly number[]): SmallMachine {
+  const processes = [4, ...pages].map((mapped) => ({
+    like: null,
+    base: 512,
+    ended: false,
+    vmas: [{ gap: 0, shared: false, pieces: [mapPages(0, mapped)] }],
+  }));
+  return buildMachine(machineOf([{ order: 2, kind: "anon" }], [], { processes }));
+}
 
 test("under two schemes only what depends on the count differs, and each figure is the report's", async () => {
-  const side = await sideOf(twoProcesses(1), NAMED);
+  const side = await sideOf(machineMapping(1), NAMED);
   const diff = compare(side, side, { b: { side, source: "a", scheme: "mm-owner" } });
   expect(diff.matching).toBe("one-capture");
   expect(diff.differing).toBe(2);
@@ -220,7 +232,7 @@ test("under two schemes only what depends on the count differs, and each figure 
 });
 
 test("a process that one side could not read is no difference and nobody's gain", async () => {
-  const [a, b] = [await sideOf(twoProcesses(2), NAMED), await sideOf(twoProcesses(2), NAMED)];
+  const [a, b] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(2), NAMED)];
   const refused = b.processes.map((process, row): CapturedProcess =>
     row === 1 ? { ...process, state: "refused" } : process,
   );
@@ -234,20 +246,20 @@ test("a process that one side could not read is no difference and nobody's gain"
 });
 
 test("a change within either tolerance is no difference; what A did not have is beyond any percentage", async () => {
-  const [a, b] = [await sideOf(twoProcesses(2), NAMED), await sideOf(twoProcesses(3), NAMED)];
+  const [a, b] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(3), NAMED)];
   const differing = (percent: number, bytes: number): number =>
     compare(a, b, { tolerance: { percent, bytes } }).differing;
   expect(differing(0, 0)).toBe(2);
   expect(differing(0, 4096)).toBe(0);
   expect(differing(100, 0)).toBe(0);
-  const [less, more] = [buildMachine(machineOf([{ order: 2, kind: "anon" }], [mapPages(0, 4)])), twoProcesses(4)];
+  const [less, more] = [machineMapping(), machineMapping(4)];
   const [one, two] = [await sideOf(less, NAMED), await sideOf(more, NAMED)];
   const came = compare(one, two, { tolerance: { percent: 1000, bytes: 0 } });
   expect(came.groups.find(({ presence }) => presence === "only-b")?.differs).toBe(true);
 });
 
 test("only the processes asked for count, on both sides", async () => {
-  const [a, b] = [await sideOf(twoProcesses(2), NAMED), await sideOf(twoProcesses(3), NAMED)];
+  const [a, b] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(3), NAMED)];
   const bys: readonly GroupKey[] = ["process", "program"];
   for (const by of bys) {
     const { groups, totals } = compare(a, b, { by, wanted: ({ name }) => name === "b" });

@@ -16,7 +16,7 @@ import {
   compareFolios,
   compareMachines,
 } from "./diff-machine.ts";
-import { type MappingChange, compareByName, compareMappings } from "./diff-mappings.ts";
+import { type MappingChange, type MappingKey, compareByName, compareMappings } from "./diff-mappings.ts";
 import { type ProcessMatching, matchProcesses } from "./match-processes.ts";
 import { type GroupKey, type ProcessName, groupName, nameOf } from "./mm-groups.ts";
 
@@ -79,6 +79,8 @@ export interface DiffOptions {
   readonly a: { readonly side: CaptureSide; readonly source: string; readonly scheme: string };
   readonly b: { readonly side: CaptureSide; readonly source: string; readonly scheme: string };
   readonly by: GroupKey;
+  /** How the mappings of single processes are compared; those of several are by their names. */
+  readonly mappingsBy: MappingKey;
   readonly tolerance: Tolerance;
   /** Processes that count on either side; all if absent. */
   readonly wanted?: (process: ProcessName) => boolean;
@@ -86,16 +88,18 @@ export interface DiffOptions {
 
 /**
  * Compares. O(processes + VMAs). If both sides are one object they are one capture.
- * @example diffCaptures({ a: { side, source: "night", scheme: "page" }, b: ..., by: "program", tolerance })
+ * @example diffCaptures({ a: { side, source: "night", scheme: "page" }, b: ..., by: "program", mappingsBy: "name", tolerance })
  */
-export function diffCaptures({ a, b, by, tolerance, wanted }: DiffOptions): CaptureDiff {
+export function diffCaptures({ a, b, by, mappingsBy, tolerance, wanted }: DiffOptions): CaptureDiff {
   const views = { a: viewUnder(a.side, a.scheme), b: viewUnder(b.side, b.scheme) };
   const matching = matchingOf(a.side, b.side);
   const pairs = by === "process" ? pairProcesses(a.side, b.side, matching) : pairByName(a.side, b.side, by);
   const groups = pairs
     .map((pair) => keepWanted(pair, { by, wanted }))
     .filter(({ a: some, b: others }) => some.some(isRead) || others.some(isRead))
-    .map((pair) => compareGroup(pair, views, { by, matching, tolerance }));
+    .map((pair) =>
+      compareGroup(pair, views, { byAddress: by === "process" && mappingsBy === "address", matching, tolerance }),
+    );
   const sizes = new Map(groups.map((group) => [group, changeBytes(group.a, group.b)]));
   const size = (group: GroupChange): number => sizes.get(group) ?? 0;
   const machines = [
@@ -199,7 +203,11 @@ function presenceOf({ a, b }: GroupPair): GroupPresence {
 function compareGroup(
   pair: GroupPair,
   views: { readonly a: SideView; readonly b: SideView },
-  { by, matching, tolerance }: { by: GroupKey; matching: ProcessMatching; tolerance: Tolerance },
+  {
+    byAddress,
+    matching,
+    tolerance,
+  }: { readonly byAddress: boolean; readonly matching: ProcessMatching; readonly tolerance: Tolerance },
 ): GroupChange {
   const presence = presenceOf(pair);
   const read = { a: pair.a.filter(isRead), b: pair.b.filter(isRead) };
@@ -211,10 +219,9 @@ function compareGroup(
   const b = sum(views.b, read.b);
   let mappings: readonly MappingChange[] = [];
   if (presence === "both") {
-    mappings =
-      by === "process"
-        ? compareMappings(views, { a: read.a[0], b: read.b[0] }, { sameSpace: matching !== "command" })
-        : compareByName(views, read);
+    mappings = byAddress
+      ? compareMappings(views, { a: read.a[0], b: read.b[0] }, { sameSpace: matching !== "command" })
+      : compareByName(views, read);
   }
   return {
     name: pair.name,

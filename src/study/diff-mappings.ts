@@ -1,5 +1,6 @@
 /**
- * What changed mapping by mapping: of a process VMA by VMA, of processes taken together by the mappings' names.
+ * What changed mapping by mapping: of a process VMA by VMA or by the mappings' names, of several processes by names. A
+ * garbage-collected heap is hundreds of VMAs without a name that come and go; by name they are one line.
  *
  * Each mapping's Pss is truncated to bytes for itself, as smaps does; so the mappings of a process add up to its Pss but
  * for less than a byte a mapping, and to every other figure exactly.
@@ -9,21 +10,24 @@ import { type SideView, figuresOf } from "./capture-side.ts";
 import { type MemoryFigures, changeBytes, figuresOfRow } from "./diff-figures.ts";
 import { mappingName, matchMappings, permsOf } from "./match-mappings.ts";
 
-/** A mapping that changed. */
+/** How the mappings of a process are compared. */
+export const MAPPING_KEYS = ["name", "address"] as const;
+export type MappingKey = (typeof MAPPING_KEYS)[number];
+
+/** A mapping that changed, or all mappings of one name. */
 export interface MappingChange {
   /** As in maps, without " (deleted)"; "" for anonymous memory without a name. */
   readonly name: string;
-  /** Where it begins, in hexadecimal, and its rights as maps prints them; of several mappings or on no side: null. */
-  readonly place: {
-    readonly a: MappingPlace | null;
-    readonly b: MappingPlace | null;
-  } | null;
+  /** VMAs on each side. */
+  readonly vmas: { readonly a: number; readonly b: number };
+  /** Where a VMA is on each side, null where it is not; null where VMAs are taken together. */
+  readonly place: { readonly a: MappingPlace | null; readonly b: MappingPlace | null } | null;
   /** null: not on that side. */
   readonly a: MemoryFigures | null;
   readonly b: MemoryFigures | null;
 }
 
-/** A VMA of one side. */
+/** Where a VMA begins, in hexadecimal, and its rights as maps prints them. */
 export interface MappingPlace {
   readonly address: string;
   readonly perms: string;
@@ -50,6 +54,7 @@ export function compareMappings(
       row < 0 ? null : { address: `${of[row].startPage.toString(16)}000`, perms: permsOf(of[row]) };
     const change = {
       name: mappingName(rowB < 0 ? vmas.a[rowA] : vmas.b[rowB]),
+      vmas: { a: rowA < 0 ? 0 : 1, b: rowB < 0 ? 0 : 1 },
       place: { a: place(vmas.a, rowA), b: place(vmas.b, rowB) },
       a: figures(views.a, a.firstVma, rowA),
       b: figures(views.b, b.firstVma, rowB),
@@ -68,25 +73,41 @@ export function compareByName(
   const b = sumByName(views.b, processes.b);
   const changes: MappingChange[] = [];
   for (const name of new Set([...a.keys(), ...b.keys()])) {
-    const change = { name, place: null, a: a.get(name) ?? null, b: b.get(name) ?? null };
+    const [one, other] = [a.get(name), b.get(name)];
+    const change = {
+      name,
+      vmas: { a: one?.vmas ?? 0, b: other?.vmas ?? 0 },
+      place: null,
+      a: one?.figures ?? null,
+      b: other?.figures ?? null,
+    };
     if (changeBytes(change.a, change.b) > 0) changes.push(change);
   }
   return sortChanges(changes);
 }
 
-function sumByName({ side, schemeAt }: SideView, processes: readonly CapturedProcess[]): Map<string, MemoryFigures> {
-  const { sums, swapPages, vmas } = side;
-  const found = new Map<string, { readonly row: Float64Array; swap: number }>();
+/** VMAs of one name. */
+interface NamedVmas {
+  readonly vmas: number;
+  readonly figures: MemoryFigures;
+}
+
+function sumByName({ side, schemeAt }: SideView, processes: readonly CapturedProcess[]): Map<string, NamedVmas> {
+  const { sums, swapPages } = side;
+  const found = new Map<string, { readonly row: Float64Array; vmas: number; swap: number }>();
   for (const { firstVma, endVma } of processes) {
     for (let vma = firstVma; vma < endVma; vma++) {
-      const name = mappingName(vmas[vma]);
-      const sum = found.get(name) ?? { row: new Float64Array(sums.width), swap: 0 };
+      const name = mappingName(side.vmas[vma]);
+      const sum = found.get(name) ?? { row: new Float64Array(sums.width), vmas: 0, swap: 0 };
       sums.combine(vma, vma + 1, sum.row);
+      sum.vmas++;
       sum.swap += swapPages[vma];
       found.set(name, sum);
     }
   }
-  return new Map([...found].map(([name, { row, swap }]) => [name, figuresOfRow(row, schemeAt, swap)]));
+  return new Map(
+    [...found].map(([name, { row, vmas, swap }]) => [name, { vmas, figures: figuresOfRow(row, schemeAt, swap) }]),
+  );
 }
 
 function sortChanges(changes: readonly MappingChange[]): MappingChange[] {

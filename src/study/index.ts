@@ -105,7 +105,7 @@ export {
   sumFigures,
 } from "./diff-figures.ts";
 export type { FolioChange, MachineChange } from "./diff-machine.ts";
-export type { MappingChange } from "./diff-mappings.ts";
+export { MAPPING_KEYS, type MappingChange, type MappingKey } from "./diff-mappings.ts";
 export {
   WATCH_VERSION,
   type WatchStudy,

@@ -21,14 +21,19 @@ async function reportOn(machine: SmallMachine, by: "process" | "program" = "proc
 }
 
 /** Large folios with their entries by mm. */
-function slowFolios({ folios, processes }: SmallMachine): { order: number; kind: string; owner: number; mapped: number }[] {
+function slowFolios({
+  folios,
+  processes,
+}: SmallMachine): { order: number; kind: string; owner: number; mapped: number }[] {
   return folios
     .filter(({ order, kind }) => order > 0 && isCounted(kind))
     .map((folio) => {
       const mapped = new Set<number>();
       const pages = processes.map((process) => {
         if (process.ended) return 0;
-        const own = entriesOf(process).filter(({ frame }) => frame >= folio.head && frame < folio.head + framesOf(folio));
+        const own = entriesOf(process).filter(
+          ({ frame }) => frame >= folio.head && frame < folio.head + framesOf(folio),
+        );
         for (const { frame } of own) mapped.add(frame);
         return own.length;
       });
@@ -114,7 +119,11 @@ test("contiguous blocks are aligned runs of 16 PTEs inside one folio, also where
     step: fc.constantFrom(1, 1, 1, -1),
     align: fc.constantFrom(true, true, false),
   });
-  const vma = fc.record({ gap: fc.nat(3), shared: fc.boolean(), pieces: fc.array(piece, { minLength: 1, maxLength: 3 }) });
+  const vma = fc.record({
+    gap: fc.nat(3),
+    shared: fc.boolean(),
+    pieces: fc.array(piece, { minLength: 1, maxLength: 3 }),
+  });
   const process = fc.record({
     like: fc.option(fc.nat(2)),
     base: fc.constant(512),

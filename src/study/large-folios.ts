@@ -129,7 +129,11 @@ export async function findFolioOwners(capture: Capture): Promise<FolioOwners> {
 export function reportLargeFolios(
   capture: Capture,
   { mmOfFolio, mappers }: FolioOwners,
-  options: { readonly by: FolioOwnerKey; readonly schemes: readonly Scheme[]; readonly underused: UnderusedFolios | null },
+  options: {
+    readonly by: FolioOwnerKey;
+    readonly schemes: readonly Scheme[];
+    readonly underused: UnderusedFolios | null;
+  },
 ): FoliosReport {
   const processes = processOfMm(capture);
   const ownerName = (row: number): string => ownerNameOf(processes[mmOfFolio[row]], options.by);

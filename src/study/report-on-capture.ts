@@ -72,8 +72,15 @@ export function orderSchemes(capture: Capture, schemes: readonly Scheme[]): Sche
   return schemes.toSorted((a, b) => Number(b.kernelConfig === config) - Number(a.kernelConfig === config));
 }
 
-/** Sums every VMA under the schemes. O(pages mapped + schemes * folios). */
-export async function sumCapture(capture: Capture, schemes: readonly Scheme[]): Promise<CaptureSums> {
+/**
+ * Sums every VMA under the schemes. O(pages mapped + schemes * folios). `table`: room for the class of every frame, which
+ * whoever sums captures of one machine again and again may keep; what is left in it of frames mapped by nobody is not read.
+ */
+export async function sumCapture(
+  capture: Capture,
+  schemes: readonly Scheme[],
+  table?: Int32Array<SharedArrayBuffer>,
+): Promise<CaptureSums> {
   const { frames, folios } = capture;
   const answers = schemes.map((scheme) => {
     const answered = createAnswersAtRest(folios.count);
@@ -81,7 +88,7 @@ export async function sumCapture(capture: Capture, schemes: readonly Scheme[]): 
     return answered;
   });
   const classes = new FrameClasses(schemes, folios, answers);
-  const classOfFrame = new Int32Array(new SharedArrayBuffer(Math.max(4, frames.frameCount * 4)));
+  const classOfFrame = table ?? new Int32Array(new SharedArrayBuffer(Math.max(4, frames.frameCount * 4)));
   classes.assign(frames, folios, classOfFrame);
   const histograms = await capture.countClasses(classOfFrame, classes.classes.length);
   const vmas = new MappingSums(capture.vmas.length, schemes.length);

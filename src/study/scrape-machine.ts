@@ -64,8 +64,9 @@ export interface Scrape {
 
 /** Where scrapes come from. */
 export interface ScrapeSource {
-  /** One at a time. */
+  /** One at a time. Infinity: without a limit. */
   scrape(budgetMs: number): Promise<Scrape>;
+  /** Not for the middle of a scrape, unless its result is wanted by nobody. */
   close(): Promise<void>;
 }
 
@@ -86,8 +87,9 @@ export class MachineScraper implements ScrapeSource {
     const cpuBefore = process.cpuUsage();
     const capture = await this.reader.refresh({
       budgetMs: Infinity,
-      turnMs: budgetMs * TURN_SHARE,
-      endsAtMs: began + budgetMs - this.reserveMs(budgetMs),
+      ...(budgetMs === Infinity
+        ? { turnMs: 0 }
+        : { turnMs: budgetMs * TURN_SHARE, endsAtMs: began + budgetMs - this.reserveMs(budgetMs) }),
     });
     // The assembling of the capture is no reading: it takes its time whatever the budget is.
     const readMs = (capture.cost.phasesMs["list"] ?? 0) + (capture.cost.phasesMs["read"] ?? 0);

@@ -91,9 +91,10 @@ export async function studyTimeline(
   const unread: { number: number; reason: string }[] = [];
   const followed = new FollowedProcesses();
   let about = { scheme: "", isKernelsOwn: true, kernelRelease: "", architecture: "" };
-  for (const { number, missedIntervals, open } of captures) {
+  for (const listed of captures) {
+    const { number, missedIntervals } = listed;
     onCapture?.(number);
-    const capture = await opened(open);
+    const capture = await opened(listed);
     if (capture instanceof BadCapture) {
       unread.push({ number, reason: capture.message });
       continue;
@@ -124,16 +125,16 @@ export async function studyTimeline(
     schema: "foliometer-timeline",
     version: TIMELINE_VERSION,
     ...about,
-    intervalMs: captures.at(-1)?.intervalMs ?? 0,
+    intervalMs: captures.findLast(({ intervalMs }) => intervalMs > 0)?.intervalMs ?? 0,
     points,
     processes: followed.finish(points.length),
     unread,
   };
 }
 
-async function opened(open: () => Promise<Capture>): Promise<Capture | BadCapture> {
+async function opened(listed: TimelineCapture): Promise<Capture | BadCapture> {
   try {
-    return await open();
+    return await listed.open();
   } catch (error) {
     if (error instanceof BadCapture) return error;
     throw error;

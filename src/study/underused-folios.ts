@@ -118,7 +118,10 @@ function readOwners(capture: Capture, { mmOfFolio, sample }: Sample, runs: reado
   for (const [mm, own] of runsOfMm) {
     const process = owners[mm];
     if (process === undefined) continue;
-    const found = readZeroPages(process.pid, own.toSorted((a, b) => a.page - b.page));
+    const found = readZeroPages(
+      process.pid,
+      own.toSorted((a, b) => a.page - b.page),
+    );
     if ("what" in found) refused++;
     else {
       for (const pfn of found.read) read.add(pfn);

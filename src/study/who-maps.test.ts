@@ -83,7 +83,11 @@ test("everybody who maps a folio is found, at the right addresses, as often as t
           expect(expected).toEqual([]);
           continue;
         }
-        expect(report.folio).toMatchObject({ pfn: `0x${folio.head.toString(16)}`, order: folio.order, kind: folio.kind });
+        expect(report.folio).toMatchObject({
+          pfn: `0x${folio.head.toString(16)}`,
+          order: folio.order,
+          kind: folio.kind,
+        });
         const counts = Array.from({ length: framesOf(folio) }, () => 0);
         for (const line of expected) counts[Number(line.split(" ")[2])]++;
         expect(report.mapcounts.found).toEqual(counts);
@@ -122,7 +126,8 @@ test("an address leads to its folio; to nothing, and says what, where there is n
         seen[state] = (seen[state] ?? 0) + 1;
         if (ended) expect(state).toBe("ended");
         else if (page === vma.endPage) expect(state).toBe("not-mapped");
-        else if (entry === undefined) expect(state).toBe(vma.swap.some((each) => each.page === page) ? "not-present" : "empty");
+        else if (entry === undefined)
+          expect(state).toBe(vma.swap.some((each) => each.page === page) ? "not-present" : "empty");
         else if (entry.frame >= machine.frameCount) expect(state).toBe("beyond-frames");
         else if ("found" in answer && folio !== undefined) expect(answer.found.folio?.head).toBe(folio.head);
       }
@@ -158,7 +163,8 @@ test("of a VMA's pages, each other VMA's part is what it maps of them, and alone
           process.ended ? [] : process.vmas.map((each) => ({ pid: PID + at, each })),
         );
         const counts = new Map<number, number>();
-        for (const { each } of alive) for (const { frame } of each.entries) counts.set(frame, (counts.get(frame) ?? 0) + 1);
+        for (const { each } of alive)
+          for (const { frame } of each.entries) counts.set(frame, (counts.get(frame) ?? 0) + 1);
         const expected = alive.flatMap(({ pid, each }) => {
           const own = each.entries.filter(({ frame }) => wanted.has(frame));
           const alone = own.filter(({ frame }) => counts.get(frame) === 1).length;
@@ -181,7 +187,9 @@ test("of a VMA's pages, each other VMA's part is what it maps of them, and alone
 });
 
 async function foundOf(capture: Capture, frames: ReadonlySet<number>): Promise<FoundMappings> {
-  const intervals = intervalsOf([...frames].map((frame) => ({ vma: 0, page: 0, frame, pages: 1, step: 1, bits: 0x100 })));
+  const intervals = intervalsOf(
+    [...frames].map((frame) => ({ vma: 0, page: 0, frame, pages: 1, step: 1, bits: 0x100 })),
+  );
   const kinds: number[] = [];
   for (let at = 0; at < intervals.length; at += 2) {
     kinds.push(...capture.frames.kind.subarray(intervals[at], intervals[at + 1]));
@@ -204,7 +212,13 @@ test("schemes answer of the folio what they answer at rest, in units of their ow
   const capture = await captureSmallMachine(machine, files, PLAIN);
   const report = await whoHas(capture, machine.folios[0].head);
   const said = new Map(report?.schemes.map((scheme) => [scheme.id, scheme]));
-  expect(said.get("page")).toMatchObject({ isOwn: true, mappings: 6, others: "yes", partial: "yes", averageMapcount: null });
+  expect(said.get("page")).toMatchObject({
+    isOwn: true,
+    mappings: 6,
+    others: "yes",
+    partial: "yes",
+    averageMapcount: null,
+  });
   expect(said.get("mm-owner")).toMatchObject({ isOwn: false, mappings: 6, others: "yes", averageMapcount: 2 });
   expect(said.get("vma")).toMatchObject({ mappings: 2, unit: "vmas", others: "yes", partial: "ask" });
   expect(said.get("vma-table")).toMatchObject({ mappings: 2, unit: "tables" });

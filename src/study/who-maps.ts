@@ -357,7 +357,10 @@ function answersOf(
 }
 
 /** Mappings in the units that schemes count; what others hold who were not read is one more of each, at least. */
-function unitsOf({ runs }: FoundMappings, { entries, vmas, outside }: WhoReport["totals"]): Record<Scheme["unit"], number> {
+function unitsOf(
+  { runs }: FoundMappings,
+  { entries, vmas, outside }: WhoReport["totals"],
+): Record<Scheme["unit"], number> {
   const tables = new Set<string>();
   for (const run of runs) {
     const pagesPerTable = isPmd(run) ? HPAGE_PUD_NR : HPAGE_PMD_NR;

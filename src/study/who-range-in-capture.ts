@@ -106,7 +106,8 @@ function sumRuns(parts: readonly PresentRuns[], { marked, alone }: PrefixSums): 
       const isRepeated = step[row] === 0 && pages[row] > 1;
       const behind = isRepeated ? lowest + 1 : lowest + pages[row];
       const found = marked[behind] - marked[lowest];
-      if (found > 0) sums.add(vma[row], isRepeated ? pages[row] : found, isRepeated ? 0 : alone[behind] - alone[lowest]);
+      if (found > 0)
+        sums.add(vma[row], isRepeated ? pages[row] : found, isRepeated ? 0 : alone[behind] - alone[lowest]);
     }
   }
   return sums;

@@ -130,11 +130,7 @@ export class MapperSums {
     }
   }
 
-  finished({
-    vmas,
-    mmOfVma,
-    processes,
-  }: Pick<FoundMappings, "vmas" | "mmOfVma" | "processes">): RangeMapper[] {
+  finished({ vmas, mmOfVma, processes }: Pick<FoundMappings, "vmas" | "mmOfVma" | "processes">): RangeMapper[] {
     const mappers: RangeMapper[] = [];
     for (const [row, { pages, alone }] of this.sums) {
       const ofMm = processesOfMm(processes, mmOfVma[row]);

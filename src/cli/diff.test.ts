@@ -1,0 +1,116 @@
+/**
+ * `foliometer diff` as its users start it, on the sample capture and on redacted copies of it: answers, exit codes, and
+ * one sentence for every mistake.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { foliometer } from "../../test/foliometer-in-process.ts";
+import { redactCapture } from "../capture/index.ts";
+import { DIFF_SORT_KEYS } from "../report/index.ts";
+import { type CaptureDiff, MAPPING_KEYS, type MemoryFigures } from "../study/index.ts";
+import { DIFF_SORT_WORDS, MAPPING_WORDS } from "./diff.ts";
+
+const SAMPLE = fileURLToPath(new URL("../../examples/sample-capture", import.meta.url));
+/** One thread needs no compiled worker. */
+const ONE = ["--threads", "1"];
+const SCHEMES = ["--schemes", "page,mm-owner"];
+
+const folder = mkdtempSync(join(tmpdir(), "foliometer-diff-"));
+const redacted = (name: string): string => join(folder, name);
+beforeAll(async () => {
+  await redactCapture(SAMPLE, redacted("one"), { key: "a key" });
+  await redactCapture(SAMPLE, redacted("same"), { key: "a key" });
+  await redactCapture(SAMPLE, redacted("other"), { key: "another" });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function answer(...args: readonly string[]): Promise<CaptureDiff> {
+  const { stdout, stderr } = await foliometer("diff", ...args, ...ONE, "--json");
+  expect(stderr).toBe("");
+  return JSON.parse(stdout) as CaptureDiff;
+}
+
+test("the words on the command line are those that the answers know", () => {
+  expect(DIFF_SORT_WORDS).toEqual(DIFF_SORT_KEYS);
+  expect(MAPPING_WORDS).toEqual(MAPPING_KEYS);
+});
+
+test("a capture is the same as itself, under its name and under pseudonyms of one key: exit code 0", async () => {
+  for (const [a, b] of [
+    [SAMPLE, SAMPLE],
+    [redacted("one"), redacted("same")],
+  ]) {
+    const { stdout, stderr, code } = await foliometer("diff", a, b, ...ONE);
+    expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+    expect(stdout).toContain("The same: none of ");
+    expect(stdout).not.toContain("What changed");
+  }
+});
+
+test("under two schemes what the listed and the other groups change adds up, in JSON: exit code 1", async () => {
+  const all = await answer(SAMPLE, ...SCHEMES);
+  expect(all).toMatchObject({ schema: "foliometer-diff", version: 1, matching: "one-capture" });
+  expect(all.a).toMatchObject({ scheme: "page", derived: false, source: SAMPLE });
+  expect(all.b).toMatchObject({ scheme: "mm-owner", derived: true });
+  const some = await answer(SAMPLE, ...SCHEMES, "--top", "3", "--at-least", "4");
+  expect(some.groups.length).toBeLessThanOrEqual(3);
+  expect(some.groups.length + some.leftOut.groups).toBe(all.groups.length + all.leftOut.groups);
+  for (const side of ["a", "b"] as const) {
+    for (const each of [all, some]) {
+      const pss = (figures: MemoryFigures | null): number => figures?.pssBytes ?? 0;
+      const sum = each.groups.reduce((total, group) => total + pss(group[side]), pss(each.leftOut[side]));
+      expect(sum).toBe(each.totals[side].pssBytes);
+    }
+  }
+  expect((await foliometer("diff", SAMPLE, ...SCHEMES, ...ONE)).code).toBe(1);
+});
+
+test("a printed column adds up to what stands below it, also where rows are left out", async () => {
+  for (const by of ["process", "program"]) {
+    const args = [SAMPLE, ...SCHEMES, "--by", by, "--top", "2", "--program", "redis|postgres"];
+    const { stdout } = await foliometer("diff", ...args, ...ONE);
+    const table = stdout.split("\n\n").find((block) => block.startsWith("What changed, by"));
+    const lines = (table ?? "").split("\n");
+    const dashes = lines.findIndex((line) => /^-+$/.test(line));
+    const lastOf = (line: string): number => Number(line.trim().split(/\s+/).at(-1)?.replaceAll(",", ""));
+    const changes = [...lines.slice(3, dashes), ...lines.slice(dashes + 1)].map(lastOf);
+    expect(changes.every((change) => Number.isFinite(change))).toBe(true);
+    expect(changes.slice(0, -1).reduce((sum, change) => sum + change, 0)).toBe(changes.at(-1));
+    expect(changes.length).toBeGreaterThan(2);
+  }
+});
+
+test("a tolerance decides between exit codes 0 and 1, and one process can be looked at", async () => {
+  const strict = await foliometer("diff", SAMPLE, ...SCHEMES, ...ONE, "--tolerance", "5%");
+  expect(strict.code).toBe(1);
+  const lenient = await foliometer("diff", SAMPLE, ...SCHEMES, ...ONE, "--tolerance-kb", "99999999");
+  expect(lenient.code).toBe(0);
+  expect(lenient.stdout).toContain("differs by more than 99,999,999 kB.");
+  const [group] = (await answer(SAMPLE, ...SCHEMES)).groups;
+  const pid = String(group.processes.a[0].pid);
+  const alone = await answer(SAMPLE, ...SCHEMES, "--pid", pid);
+  expect(alone.groups).toEqual([group]);
+});
+
+test.each([
+  ["nothing to compare", [], /Say what to compare: two captures/],
+  ["one scheme alone", ["--schemes", "page"], /Say what to compare: two captures/],
+  ["a scheme with itself", [SAMPLE, "--schemes", "page,page"], /page does not differ from itself/],
+  ["three schemes", [SAMPLE, "--schemes", "page,none,sums"], /takes one scheme for both sides, or A's and B's/],
+  ["a scheme that there is not", [SAMPLE, SAMPLE, "--schemes", "best"], /There is no scheme "best"/],
+  ["a directory that is none", ["/nonexistent", SAMPLE], /\/nonexistent does not exist/],
+  ["names under two keys", [redacted("one"), redacted("other"), ...ONE], /are not pseudonyms of one key/],
+  ["names and pseudonyms", [SAMPLE, redacted("one"), ...ONE], /are not pseudonyms of one key/],
+  ["a process that is not there", [SAMPLE, SAMPLE, ...ONE, "--pid", "4194304"], /Neither side has a process/],
+  ["a check of what is past", [SAMPLE, SAMPLE, "--check"], /--check/],
+  ["a tolerance that is none", [SAMPLE, SAMPLE, "--tolerance", "much"], /It needs a percentage/],
+  ["a size that is none", [SAMPLE, SAMPLE, "--at-least", "2M"], /It needs a whole number of kB/],
+])("%s ends with 2 and one sentence on stderr", async (_, args, sentence) => {
+  const { stdout, stderr, code } = await foliometer("diff", ...args);
+  expect(stderr).toMatch(sentence);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+  expect({ stdout, code }).toEqual({ stdout: "", code: 2 });
+});

@@ -1,0 +1,142 @@
+/** `foliometer export` as its users start it: where results go, and one sentence for every mistake. */
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, test } from "vitest";
+import { makeTestDirectory } from "../../test/captured-child.ts";
+import { foliometer } from "../../test/foliometer-in-process.ts";
+import { EXPORT_FORMATS } from "./export.ts";
+
+const SAMPLE = fileURLToPath(new URL("../../examples/sample-capture", import.meta.url));
+
+const directory = makeTestDirectory();
+afterAll(() => directory.remove());
+
+/** Exports the sample; one thread needs no compiled worker. */
+async function exportSample(...args: readonly string[]): ReturnType<typeof foliometer> {
+  return foliometer("export", SAMPLE, "--threads", "1", ...args);
+}
+
+const place = (name: string): string => join(directory.path, name);
+
+test("every format is in the help, with who reads it", async () => {
+  const { stdout } = await foliometer("export", "--help");
+  for (const format of EXPORT_FORMATS) expect(stdout).toMatch(new RegExp(`^  ${format} +\\S.{20,}$`, "m"));
+});
+
+test("every format of text comes out on stdout and, the same, in a file; an old file is replaced", async () => {
+  for (const format of ["openmetrics", "prometheus", "csv", "stacks", "json"]) {
+    const { stdout, stderr, code } = await exportSample("--format", format);
+    expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+    writeFileSync(place(format), "old");
+    await exportSample("--format", format, "-o", place(format));
+    expect(readFileSync(place(format), "utf8")).toBe(stdout);
+    expect(stdout.length).toBeGreaterThan(500);
+  }
+  expect(readdirSync(directory.path).filter((name) => name.includes("partial"))).toEqual([]);
+});
+
+test("json is the report", async () => {
+  const { stdout } = await exportSample("--format", "json");
+  expect(stdout).toBe((await foliometer("report", SAMPLE, "--json", "--threads", "1")).stdout);
+});
+
+test("chosen processes are the only ones, and the machine's figures stay whole", async () => {
+  const all = JSON.parse((await exportSample("--format", "json")).stdout) as { processes: { name: string }[] };
+  const some = JSON.parse((await exportSample("--format", "json", "--program", "redis")).stdout) as typeof all;
+  expect(new Set(some.processes.map(({ name }) => name))).toEqual(new Set(["redis-server"]));
+  expect({ ...some, processes: [] }).toEqual({ ...all, processes: [] });
+  const stacks = (await exportSample("--format", "stacks", "--program", "redis")).stdout.trimEnd().split("\n");
+  expect(new Set(stacks.map((line) => line.split(";")[1]))).toEqual(new Set(["redis-server"]));
+});
+
+test("least-private and most-private differ where history matters, and only then", async () => {
+  const most = await exportSample("--format", "csv", "--scheme", "mm-owner");
+  const least = await exportSample("--format", "csv", "--scheme", "mm-owner", "--history", "least-private");
+  const ussOf = (text: string): number[] =>
+    text
+      .split("\r\n")
+      .slice(1, -1)
+      .map((line) => Number(line.split(",").at(-3)));
+  const pairs = ussOf(most.stdout).map((uss, index) => [ussOf(least.stdout)[index], uss]);
+  for (const [lower, upper] of pairs) expect(lower).toBeLessThanOrEqual(upper);
+  expect(pairs.some(([lower, upper]) => lower < upper)).toBe(true);
+  const own = await exportSample("--format", "csv");
+  const ownLeast = await exportSample("--format", "csv", "--history", "least-private");
+  expect(ownLeast.stdout).toBe(own.stdout);
+});
+
+test("a /proc written of a capture has the smaps that `foliometer smaps` prints of it", async () => {
+  const { code } = await exportSample("--format", "proc", "--scheme", "mm-owner", "-o", place("proc"));
+  expect(code).toBe(0);
+  const pids = readdirSync(place("proc/proc")).filter((name) => /^[0-9]+$/.test(name));
+  expect(pids.length).toBeGreaterThan(5);
+  for (const pid of [pids[0], pids[5]]) {
+    const how = ["smaps", pid, SAMPLE, "--scheme", "mm-owner", "--threads", "1"];
+    const written = (name: string): string => readFileSync(place(`proc/proc/${pid}/${name}`), "latin1");
+    const rollup = await foliometer(...how, "--rollup");
+    expect(written("smaps_rollup")).toBe(rollup.stdout);
+    expect(written("smaps")).toBe((await foliometer(...how)).stdout);
+  }
+});
+
+const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
+  ["no format", [], /^foliometer: required option '--format <format>' not specified$/],
+  [
+    "a format that does not exist",
+    ["--format", "xml"],
+    /argument 'xml' is invalid\. Allowed choices are proc, openmetrics/,
+  ],
+  [
+    "a scheme that does not exist",
+    ["--format", "csv", "--scheme", "nobody"],
+    /^foliometer: There is no scheme "nobody"; /,
+  ],
+  ["a directory on stdout", ["--format", "parquet"], /^foliometer: The format parquet is a directory: give -o DIR\.$/],
+  [
+    "two schemes in one profile",
+    ["--format", "pprof", "--schemes", "page,mm-owner"],
+    /holds one scheme: choose it with --scheme\.$/,
+  ],
+  [
+    "a place that is not there",
+    ["--format", "csv", "-o", "/nonexistent/a.csv"],
+    /the directory \/nonexistent does not exist\.$/,
+  ],
+  ["a process that is not there", ["--format", "csv", "--pid", "4194304"], /^foliometer: There is no process 4194304 /],
+  [
+    "a control group that is not there",
+    ["--format", "csv", "--cgroup", "/no/such"],
+    /is in control group \/no\/such\.$/,
+  ],
+  [
+    "an archive of two schemes",
+    ["--format", "proc", "--schemes", "mm-owner", "-o", "two.tar"],
+    /An archive holds one scheme/,
+  ],
+];
+
+test.for(MISTAKES)("%s is one sentence", async ([, args, sentence]) => {
+  const { stdout, stderr, code } = await exportSample(...args);
+  expect(stdout).toBe("");
+  expect(stderr.trimEnd()).toMatch(sentence);
+  expect(stderr.trimEnd()).not.toContain("\n");
+  expect(code).toBe(2);
+});
+
+test("a file in the way of a directory, a directory in the way of a file and a full directory are not touched", async () => {
+  mkdirSync(place("full"));
+  writeFileSync(place("full/precious"), "precious");
+  writeFileSync(place("file"), "precious");
+  const tries = [
+    ["--format", "parquet", "-o", place("full")],
+    ["--format", "parquet", "-o", place("file")],
+    ["--format", "csv", "-o", place("full")],
+  ];
+  for (const args of tries) {
+    const { stderr, code } = await exportSample(...args);
+    expect(stderr).toMatch(/^foliometer: Cannot write \S+: .*\.\n$/);
+    expect(code).toBe(2);
+  }
+  expect(readFileSync(place("full/precious"), "utf8") + readFileSync(place("file"), "utf8")).toBe("preciousprecious");
+});
