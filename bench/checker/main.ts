@@ -4,15 +4,17 @@
  *     npm run bench:checker [-- --rounds N]
  *
  * Every round is a process of its own and counts from the text to the verdict. Bars: at least 1 million states a second on one
- * core, at most 120 bytes a state, exactly the states and transitions that the question has. Beside it the same question
- * with symmetry, and depth first. The exit code says whether the bars are met.
+ * core, at most 120 bytes a state, exactly the states and transitions that the question has, and less time than SPIN's
+ * verifier takes for the same question in the same rounds. Beside it the same question with symmetry, depth first and on all
+ * processors. The exit code says whether the bars are met.
  */
 import { execFileSync } from "node:child_process";
-import { cpus } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { CheckOptions } from "../../src/checker/index.ts";
 import type { Measured } from "./check-once.ts";
+import { SpinPeer, type SpinRun } from "./spin.ts";
 
 const MMS = 5;
 const MOST = 6;
@@ -20,10 +22,20 @@ const EXPECTED = { states: 3_546_036, transitions: 30_395_280 };
 const STATES_PER_SECOND_BAR = 1_000_000;
 const BYTES_PER_STATE_BAR = 120;
 
-const WAYS: readonly { readonly name: string; readonly options: CheckOptions; readonly isBarred: boolean }[] = [
-  { name: "breadth first", options: { symmetry: false }, isBarred: true },
-  { name: "depth first", options: { symmetry: false, search: "depth-first" }, isBarred: false },
-  { name: "with symmetry", options: {}, isBarred: false },
+/** A way to search, on so many threads; the first is the one that the bars are for. */
+interface Way {
+  readonly name: string;
+  readonly options: CheckOptions;
+  readonly workers: number;
+  readonly isBarred: boolean;
+}
+
+const PROCESSORS = availableParallelism();
+const WAYS: readonly Way[] = [
+  { name: "breadth first", options: { symmetry: false }, workers: 1, isBarred: true },
+  { name: `on ${PROCESSORS} threads`, options: { symmetry: false }, workers: PROCESSORS, isBarred: false },
+  { name: "depth first", options: { symmetry: false, search: "depth-first" }, workers: 1, isBarred: false },
+  { name: "with symmetry", options: {}, workers: 1, isBarred: false },
 ];
 
 function median(values: readonly number[]): number {
@@ -31,9 +43,9 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-function measureOnce(options: CheckOptions): Measured {
+function measureOnce(options: CheckOptions, workers: number): Measured {
   const program = fileURLToPath(new URL("check-once.js", import.meta.url));
-  const args = [program, `${MMS}`, `${MOST}`, JSON.stringify(options)];
+  const args = [program, `${MMS}`, `${MOST}`, JSON.stringify(options), `${workers}`];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })) as Measured;
 }
 
@@ -69,6 +81,35 @@ function failuresOf(rounds: readonly Measured[]): string[] {
   return failures;
 }
 
+/** SPIN's rounds as a line, and where it was faster or found something else. */
+function compareWithSpin(peer: SpinPeer, runs: readonly SpinRun[], ours: readonly Measured[]): string[] {
+  const [first] = runs;
+  const seconds = median(runs.map(({ elapsedMs }) => elapsedMs)) / 1000;
+  const own = median(ours.map(({ elapsedMs }) => elapsedMs)) / 1000;
+  const peak = Math.max(...runs.map(({ peakRssBytes }) => peakRssBytes));
+  const columns = [
+    "SPIN (pan)".padEnd(16),
+    first.states.toLocaleString("en").padStart(10),
+    first.transitions.toLocaleString("en").padStart(12),
+    "".padStart(10),
+    seconds.toFixed(2).padStart(8),
+    (first.states / seconds / 1e6).toFixed(2).padStart(12),
+    (peak / first.states).toFixed(1).padStart(14),
+    (peak / 2 ** 20).toFixed(0).padStart(14),
+  ];
+  console.log(columns.join(" "));
+  console.log(
+    `${peer.version}; translating and compiling took ${(peer.preparedMs / 1000).toFixed(2)} s more. ` +
+      `Foliometer, from the text to the verdict, takes ${(own / seconds).toFixed(2)} of the verifier's time.`,
+  );
+  return [
+    ...(first.errors === 0 ? [] : [`SPIN found ${first.errors} errors`]),
+    // One state more: before its processes are started.
+    ...(first.states === EXPECTED.states + 1 ? [] : [`SPIN has ${first.states} states`]),
+    ...(own < seconds ? [] : [`slower than SPIN: ${own.toFixed(2)} s against ${seconds.toFixed(2)} s`]),
+  ];
+}
+
 function main(): void {
   const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });
   const count = Math.max(1, Number(values.rounds));
@@ -78,16 +119,27 @@ function main(): void {
   console.log(
     "                     states  transitions      depth  seconds  M states / s  bytes a state  peak RSS, MiB",
   );
+  const peer = SpinPeer.prepare();
+  const measured = WAYS.map((): Measured[] => []);
+  const spinRuns: SpinRun[] = [];
+  for (let round = 0; round < count; round++) {
+    for (const [way, { options, workers }] of WAYS.entries()) measured[way].push(measureOnce(options, workers));
+    if (peer !== undefined) spinRuns.push(peer.run());
+  }
   const failures: string[] = [];
-  for (const { name, options, isBarred } of WAYS) {
-    const rounds = Array.from({ length: count }, () => measureOnce(options));
-    console.log(row(name, rounds));
-    if (isBarred) failures.push(...failuresOf(rounds));
+  for (const [way, { name, isBarred }] of WAYS.entries()) {
+    console.log(row(name, measured[way]));
+    if (isBarred) failures.push(...failuresOf(measured[way]));
+  }
+  if (peer === undefined) failures.push("SPIN was not compared: it needs Debian's spin, gcc and time");
+  else {
+    failures.push(...compareWithSpin(peer, spinRuns, measured[0]));
+    peer.end();
   }
   for (const failure of new Set(failures)) console.log(`BAR MISSED: ${failure}`);
   if (failures.length === 0) {
     console.log(
-      `Bars met: ${STATES_PER_SECOND_BAR / 1e6} M states / s, ${BYTES_PER_STATE_BAR} bytes a state, complete.`,
+      `Bars met: ${STATES_PER_SECOND_BAR / 1e6} M states / s, ${BYTES_PER_STATE_BAR} bytes a state, complete, faster than SPIN.`,
     );
   }
   process.exitCode = failures.length === 0 ? 0 : 1;

@@ -127,12 +127,17 @@ export function judgeCounts(found: FoundMappings): CountVerdict {
   for (let at = 0; at < counts.length; at++) {
     if (isUncounted(kinds[at])) continue;
     // Of a large folio of which only some frames are asked for, an average says nothing.
-    if (averages && (kinds[at] & FRAME_LARGE) !== 0) unproved = true;
+    if (averages && isAveraged(kinds[at])) unproved = true;
     else if (kernelCounts[at] > counts[at]) return "kernel-counts-more";
     else if (kernelCounts[at] < counts[at]) fewer = true;
   }
   if (fewer) return "kernel-counts-fewer";
   return unproved ? "average-agrees" : "explained";
+}
+
+/** True where a kernel without mapcounts in pages prints an average: hugetlb shows its entire mapcount (kernel-facts 3.9). */
+function isAveraged(kindByte: number): boolean {
+  return (kindByte & FRAME_LARGE) !== 0 && (kindByte & FRAME_KIND_MASK) !== KIND_HUGETLB;
 }
 
 function isUncounted(kindByte: number): boolean {

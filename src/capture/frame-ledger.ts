@@ -131,11 +131,24 @@ export class FrameLedger {
       if (blockMapped[block] === 0) continue;
       const firstGrain = block * GRAINS_OF_BLOCK;
       for (let grain = firstGrain; grain < firstGrain + GRAINS_OF_BLOCK && whole[block] === 0; grain++) {
-        if (changedGrains[grain] === 1 && !scanner.scanGrain(grain * GRAIN_FRAMES)) whole[block] = 1;
+        if (changedGrains[grain] === 0) continue;
+        if (!this.isMapped(grain)) this.forgetGrain(grain);
+        else if (!scanner.scanGrain(grain * GRAIN_FRAMES)) whole[block] = 1;
       }
     }
     this.known = mergeFolios(known, scanner.found, changedGrains);
     return scanner.found;
+  }
+
+  private isMapped(grain: number): boolean {
+    const { mapcount, frameCount } = this;
+    const end = Math.min(frameCount, (grain + 1) * GRAIN_FRAMES);
+    for (let pfn = grain * GRAIN_FRAMES; pfn < end; pfn++) if (mapcount[pfn] !== 0) return true;
+    return false;
+  }
+
+  private forgetGrain(grain: number): void {
+    this.kind.fill(0, grain * GRAIN_FRAMES, Math.min(this.frameCount, (grain + 1) * GRAIN_FRAMES));
   }
 
   /** Scans blocks, all of them forgotten first: a gigantic folio found in one is known in all. */

@@ -7,7 +7,7 @@
 import type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
 import type { ColumnSource } from "./parquet-table.ts";
 import type { RecordLoopOptions, RecordingEnd } from "./record-loop.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Recorder, RecorderOptions } from "./recorder.ts";
 import type { Recording } from "./recording.ts";
 import type { RedactOptions } from "./redact.ts";
 import type { TableSchema } from "./table-schema.ts";
@@ -42,6 +42,7 @@ export {
   observedSharing,
   placesOf,
 } from "./found-mappings.ts";
+export { readKernelCounts } from "./kpage-files.ts";
 export { readMachine } from "./machine.ts";
 export {
   type FileIdentity,
@@ -49,7 +50,6 @@ export {
   type NarrowQuestion,
   type NothingThere,
   isVmaOfFile,
-  readKernelCounts,
   readNarrowly,
 } from "./narrow-read.ts";
 export type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
@@ -123,10 +123,7 @@ export async function writeParquet(
  * Begins a recording in a directory, or goes on with the one that is there (`append`). Throws CannotWriteCapture.
  * @example await recordEvery(await openRecorder("night", { createdBy: "example 1.0", append: false }), options);
  */
-export async function openRecorder(
-  directory: string,
-  options: { readonly createdBy: string; readonly append: boolean },
-): Promise<Recorder> {
+export async function openRecorder(directory: string, options: RecorderOptions): Promise<Recorder> {
   const recorder = await import("./recorder.ts");
   return new recorder.Recorder(directory, options);
 }

@@ -6,25 +6,20 @@
  * those that have the file. Then the kernel's counts are held against what was found. A difference is looked at a second
  * time, because others go on while one reads; what remains is for the caller to search every page table for.
  */
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { KPF_COMPOUND_HEAD, KPF_COMPOUND_TAIL, type MapsVma, type ProcRefusal, frameKind } from "../kernel/index.ts";
 import { type AskedPages, CandidatePlaces, pageInFile, rangesIn } from "./candidate-places.ts";
-import type { CapturedProcess, Machine } from "./capture.ts";
-import { EntryRanges, type PageRange, joinRanges, placeInVmas } from "./entry-ranges.ts";
+import type { Machine } from "./capture.ts";
+import { EntryRanges, type PageRange, joinRanges } from "./entry-ranges.ts";
 import { type FolioAround, readFolioAround } from "./folio-around.ts";
 import { type FoundMappings, framesIn, judgeCounts } from "./found-mappings.ts";
 import { FRAME_LARGE } from "./frame-table.ts";
 import { type SystemCalls, loadSystemCalls } from "./ioctl.ts";
 import { CannotCapture, openKpageflags, refuseOtherPageSizes } from "./live-capture.ts";
+import { eachFrame, readKernelCounts } from "./kpage-files.ts";
 import { findFrameCount, readMachine } from "./machine.ts";
-import {
-  type OpenedProcess,
-  describeProcess,
-  isStillIn,
-  listPids,
-  openProcess,
-  readUserNames,
-} from "./process-list.ts";
+import { NarrowHits } from "./narrow-hits.ts";
+import { type OpenedProcess, isStillIn, listPids, openProcess } from "./process-list.ts";
 import { RUN_FILE, RUN_PRESENT } from "./run-layout.ts";
 import { type SelectedRun, cutToIntervals, intervalsOf } from "./selected-runs.ts";
 
@@ -82,7 +77,6 @@ const PAGES_MAX = 2 ** 16;
 const RUNS_MAX = 2 ** 17;
 /** Ranges closer than this are read as one: 4 KiB of pagemap. */
 const GAP_PAGES = 512;
-const BUFFER_FRAMES = 16_384;
 
 /**
  * Asks the running machine. `found` may lack mappings: `judgeCounts` tells.
@@ -274,7 +268,7 @@ class NarrowSearch {
   /** Looks at every process where it can have the frames; undefined where they have too much of it. */
   private find({ folio, askedFrame, intervals, asked }: Target): FoundMappings | undefined {
     const places = new CandidatePlaces(asked.map((each) => ({ ...each, startPage: Math.max(0, each.startPage) })));
-    const hits = new Hits(this.calls);
+    const hits = new NarrowHits(this.calls);
     let processesRead = 0;
     let processesRefused = 0;
     for (const pid of listPids()) {
@@ -334,7 +328,7 @@ class NarrowSearch {
   }
 
   /** Opens a process that has some of the frames, with its VMAs, and reads its ranges from the very same address space. */
-  private openHit(pid: number, ranges: readonly PageRange[], intervals: Float64Array, hits: Hits): void {
+  private openHit(pid: number, ranges: readonly PageRange[], intervals: Float64Array, hits: NarrowHits): void {
     const opened = openProcess(pid);
     if (opened === undefined || opened.refusal !== null) return;
     const runs: SelectedRun[] = [];
@@ -358,57 +352,6 @@ class NarrowSearch {
 
 const LARGE_BITS = KPF_COMPOUND_HEAD | KPF_COMPOUND_TAIL;
 
-/** Processes that have some of the frames. */
-class Hits {
-  readonly processes: CapturedProcess[] = [];
-  readonly vmas: MapsVma[] = [];
-  readonly mmOfVma: number[] = [];
-  readonly runs: SelectedRun[] = [];
-  private mms = 0;
-  private readonly fds: number[] = [];
-  private readonly userNameOf = readUserNames();
-  private readonly alike = new Map<string, CapturedProcess[]>();
-  private readonly calls: SystemCalls | undefined;
-
-  constructor(calls: SystemCalls | undefined) {
-    this.calls = calls;
-  }
-
-  /** Adds one; of processes that share an address space (CLONE_VM) the mappings count once. */
-  add(opened: OpenedProcess, runs: readonly SelectedRun[]): void {
-    this.fds.push(opened.pagemapFd);
-    const { vmas } = opened;
-    const shape = `${vmas.length} ${vmas[0]?.startPage} ${vmas.at(-1)?.endPage}`;
-    const alike = this.alike.get(shape) ?? [];
-    const sharer = alike.find(({ pid }) => this.calls?.sharesAddressSpace(opened.pid, pid) === true);
-    if (sharer !== undefined) {
-      const { mm, firstVma, endVma } = sharer;
-      this.processes.push(describeProcess(opened, { state: "shares-mm", mm, firstVma, endVma }, this.userNameOf));
-      return;
-    }
-    const place = { mm: this.mms++, firstVma: this.vmas.length, endVma: this.vmas.length + vmas.length };
-    const process = describeProcess(opened, { state: "complete", ...place }, this.userNameOf);
-    this.processes.push(process);
-    this.alike.set(shape, [...alike, process]);
-    this.runs.push(
-      ...placeInVmas(
-        runs.toSorted((a, b) => a.page - b.page),
-        vmas,
-        place.firstVma,
-      ),
-    );
-    for (const vma of vmas) {
-      this.vmas.push(vma);
-      this.mmOfVma.push(place.mm);
-    }
-  }
-
-  close(): void {
-    for (const fd of this.fds) closeSync(fd);
-    this.fds.length = 0;
-  }
-}
-
 function cutPresent(run: SelectedRun, intervals: Float64Array, found: SelectedRun[]): void {
   if ((run.bits & RUN_PRESENT) !== 0) cutToIntervals(run, intervals, found);
 }
@@ -430,44 +373,4 @@ function refuseHidden(frame: number): void {
   throw new CannotCapture(
     "The kernel hides the page frame numbers in /proc/PID/pagemap: that needs CAP_SYS_ADMIN, which root in a container may lack.",
   );
-}
-
-/** /proc/kpagecount of the frames in the order of the intervals; undefined where it cannot be read. */
-export function readKernelCounts(intervals: Float64Array): Int32Array | undefined {
-  let fd: number;
-  try {
-    fd = openSync("/proc/kpagecount", "r");
-  } catch {
-    // The answer then says that nothing was compared.
-    return undefined;
-  }
-  try {
-    const counts = new Int32Array(framesIn(intervals));
-    eachFrame(fd, intervals, (place, low) => {
-      counts[place] = low;
-    });
-    return counts;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Calls `visit` with the entry of each frame of a kpage file. */
-function eachFrame(
-  fd: number,
-  intervals: Float64Array,
-  visit: (place: number, low: number, high: number) => void,
-): void {
-  const words = new Int32Array(BUFFER_FRAMES * 2);
-  const bytes = new Uint8Array(words.buffer);
-  let place = 0;
-  for (let at = 0; at < intervals.length; at += 2) {
-    for (let pfn = intervals[at]; pfn < intervals[at + 1];) {
-      const wanted = Math.min(BUFFER_FRAMES, intervals[at + 1] - pfn);
-      const got = readSync(fd, bytes, 0, wanted * 8, pfn * 8) >>> 3;
-      for (let i = 0; i < got; i++) visit(place + i, words[2 * i], words[2 * i + 1]);
-      place += wanted;
-      pfn += wanted;
-    }
-  }
 }

@@ -6,7 +6,7 @@
  * killed at any time. A key comes first, after KEY_EVERY captures, and whenever a difference would not be much smaller:
  * a capture is read by way of at most KEY_EVERY - 1 others, and damage does not spread behind the next key.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CannotWriteCapture } from "./bad-capture.ts";
 import { MANIFEST_NAME, type Manifest, formatManifest, readManifest } from "./manifest.ts";
@@ -56,10 +56,21 @@ export interface TakenCapture {
   readonly newRows: number;
 }
 
+export interface RecorderOptions {
+  /** Program and version. */
+  readonly createdBy: string;
+  /** Whether a recording that is there is gone on with. */
+  readonly append: boolean;
+  /** Captures from one key to the next at most; KEY_EVERY if absent. */
+  readonly keyEvery?: number;
+}
+
 /** Writes one recording. */
 export class Recorder {
   readonly directory: string;
   private readonly createdBy: string;
+  private readonly keyEvery: number;
+  private readonly beganHere: "directory" | "file" | "neither";
   private next: number;
   private sinceKey = 0;
   private previous: RecordedTables | undefined;
@@ -68,10 +79,11 @@ export class Recorder {
    * Begins a recording in a directory that does not exist or is empty; with `append` also goes on with one that is there.
    * Throws CannotWriteCapture; BadCapture where what is there is a recording that cannot be believed.
    */
-  constructor(directory: string, options: { readonly createdBy: string; readonly append: boolean }) {
+  constructor(directory: string, options: RecorderOptions) {
     this.directory = directory;
     this.createdBy = options.createdBy;
-    preparePlace(directory, options);
+    this.keyEvery = options.keyEvery ?? KEY_EVERY;
+    this.beganHere = preparePlace(directory, options);
     this.next = (listCaptures(directory).at(-1) ?? -1) + 1;
   }
 
@@ -103,9 +115,11 @@ export class Recorder {
     }
   }
 
-  /** Removes the recording if nothing was recorded into it. */
+  /** Leaves the place as it was found, if nothing was recorded. */
   discard(): void {
-    if (this.next === 0) rmSync(this.directory, { recursive: true });
+    if (this.next > 0 || this.beganHere === "neither") return;
+    rmSync(join(this.directory, RECORDING_NAME));
+    if (this.beganHere === "directory") rmdirSync(this.directory);
   }
 
   /** Turns the capture in `taken` into an entry. */
@@ -117,7 +131,7 @@ export class Recorder {
     const files = [...manifest.files.filter(({ table }) => table !== MAPPINGS_TABLE.name), runs];
     const inOrder: Manifest = { ...manifest, files };
     const rows = files.reduce((sum, file) => sum + file.rows, 0);
-    const due = this.previous === undefined || this.sinceKey >= KEY_EVERY;
+    const due = this.previous === undefined || this.sinceKey >= this.keyEvery;
     const differences = this.previous === undefined || due ? undefined : compareTables(this.previous, tables);
     const newRows = differences?.reduce((sum, { inserted }) => sum + inserted.rows, 0) ?? rows;
     const isKey = differences === undefined || newRows > rows * NEW_ROWS_MOST;
@@ -136,18 +150,15 @@ export class Recorder {
   }
 }
 
-/** Throws unless the directory may become, or go on being, a recording; makes it one. */
-function preparePlace(
-  directory: string,
-  { createdBy, append }: { readonly createdBy: string; readonly append: boolean },
-): void {
+/** Throws unless the directory may become, or go on being, a recording; makes it one, and says what was made for it. */
+function preparePlace(directory: string, { createdBy, append }: RecorderOptions): "directory" | "file" | "neither" {
   const isThere = existsSync(directory);
   if (isThere && !statSync(directory).isDirectory()) {
     throw new CannotWriteCapture(`Cannot record into ${directory}: a file of that name is in the way.`);
   }
   if (isThere && isRecording(directory)) {
     checkRecording(directory);
-    if (append) return;
+    if (append) return "neither";
     throw new CannotWriteCapture(
       `Cannot record into ${directory}: it holds a recording already; give another name, or --append to it.`,
     );
@@ -158,6 +169,7 @@ function preparePlace(
   try {
     if (!isThere) mkdirSync(directory, { mode: 0o700 });
     writeFileSync(join(directory, RECORDING_NAME), formatRecording(createdBy), { flag: "wx", mode: 0o600 });
+    return isThere ? "file" : "directory";
   } catch (error) {
     throw new CannotWriteCapture(`Cannot record into ${directory} (${(error as NodeJS.ErrnoException).code}).`);
   }

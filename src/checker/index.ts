@@ -41,4 +41,11 @@ export type { StepMachine } from "./step-machine.ts";
 export { type StoryScenario, scenarioOfStory } from "./story-scenario.ts";
 export { StepsError } from "./syntax.ts";
 export { type WorkerPart, checkInParts } from "./search-in-parts.ts";
-export { type RoundReport, type RoundRequest, type StateOnWay, createSearchPart } from "./search-part.ts";
+export {
+  type Handover,
+  type RoundReport,
+  type RoundRequest,
+  type SearchPart,
+  type StateOnWay,
+  createSearchPart,
+} from "./search-part.ts";

@@ -12,40 +12,62 @@ import { UsageError } from "./exit-codes.ts";
 /** The word for stdout. */
 export const STDOUT = "-";
 
-/** A place that is taken when `complete` is called; `path` is where to write until then. */
-export interface Underway {
-  readonly path: string;
-  complete(): void;
-}
-
-/** Begins to write a file or directory. Throws UsageError where it cannot be, before anything costs time. */
-export function beginOutput(target: string, kind: "file" | "directory"): Underway {
+/**
+ * Has a file or directory written by `body` and puts it in its place. Throws UsageError where it cannot be: before
+ * anything costs time if that can be known, and when the disk is full or says no.
+ */
+export async function writeOutput(
+  target: string,
+  kind: "file" | "directory",
+  body: (path: string) => Promise<void> | void,
+): Promise<void> {
   checkTarget(target, kind);
-  const path = isSpecial(target) ? target : `${target.replace(/\/+$/, "")}.partial-${process.pid}`;
-  if (path === target) return { path, complete: () => undefined };
-  const remove = (): void => rmSync(path, { recursive: true, force: true });
+  const isInPlace = isSpecial(target);
+  const path = isInPlace ? target : `${target.replace(/\/+$/, "")}.partial-${process.pid}`;
+  const remove = (): void => {
+    if (!isInPlace) rmSync(path, { recursive: true, force: true });
+  };
   remove();
   process.once("exit", remove);
-  if (kind === "directory") mkdirSync(path);
-  return {
-    path,
-    complete() {
-      renameSync(path, target);
-      process.off("exit", remove);
-    },
-  };
+  try {
+    if (kind === "directory") mkdirSync(path);
+    await body(path);
+    if (!isInPlace) renameSync(path, target);
+  } catch (error) {
+    remove();
+    throw refusalOf(target, error);
+  } finally {
+    process.off("exit", remove);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file becomes too large",
+  EIO: "the device failed",
+  ENOENT: "its directory does not exist",
+  ENOSPC: "no space is left on the device",
+  ENOTDIR: "a part of its path is no directory",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+};
+
+/** What the file system says in a sentence; any other error stays what it is. */
+function refusalOf(target: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  const isOurs = !(error instanceof Error) || code === undefined || error.name === "UsageError";
+  return isOurs ? error : new UsageError(`Cannot write ${target}: ${REASONS[code] ?? code}.`);
 }
 
 /** Writes a result that is one file. Bytes are not put on a terminal. */
-export function writeResult(target: string, content: string | Uint8Array): void {
+export async function writeResult(target: string, content: string | Uint8Array): Promise<void> {
   if (target === STDOUT) {
     checkStdout(typeof content !== "string");
     process.stdout.write(content);
     return;
   }
-  const output = beginOutput(target, "file");
-  writeFileSync(output.path, content);
-  output.complete();
+  await writeOutput(target, "file", (path) => writeFileSync(path, content));
 }
 
 /** Throws UsageError if bytes would be put on a terminal. */

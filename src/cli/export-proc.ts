@@ -13,10 +13,10 @@ import {
   type Owner,
   type ProcTree,
   STDOUT,
-  beginOutput,
   checkStdout,
   checkTarget,
   openProcDirectory,
+  writeOutput,
 } from "./export-output.ts";
 
 /** What is exported of a capture. */
@@ -69,17 +69,17 @@ export async function writeProc(target: string, given: ProcExport): Promise<Proc
     await writeTree(tree, given, schemes[0], { missing, estimated });
     return { missing, estimated };
   }
-  const output = beginOutput(target, isArchive(target) ? "file" : "directory");
-  for (const scheme of schemes) {
-    const tree = isArchive(target)
-      ? (await import("./export-tar.ts")).openTar(output.path, {
-          gzip: !target.endsWith(".tar"),
-          modifiedMs: capture.machine.endedAtMs,
-        })
-      : openProcDirectory(schemes.length > 1 ? `${output.path}/${scheme.id}` : output.path);
-    await writeTree(tree, given, scheme, { missing, estimated });
-  }
-  output.complete();
+  await writeOutput(target, isArchive(target) ? "file" : "directory", async (path) => {
+    for (const scheme of schemes) {
+      const tree = isArchive(target)
+        ? (await import("./export-tar.ts")).openTar(path, {
+            gzip: !target.endsWith(".tar"),
+            modifiedMs: capture.machine.endedAtMs,
+          })
+        : openProcDirectory(schemes.length > 1 ? `${path}/${scheme.id}` : path);
+      await writeTree(tree, given, scheme, { missing, estimated });
+    }
+  });
   return { missing, estimated };
 }
 

@@ -24,8 +24,8 @@ test("every format is in the help, with who reads it", async () => {
   for (const format of EXPORT_FORMATS) expect(stdout).toMatch(new RegExp(`^  ${format} +\\S.{20,}$`, "m"));
 });
 
-test("every format of text comes out on stdout and, the same, in a file; an old file is replaced", async () => {
-  for (const format of ["openmetrics", "prometheus", "csv", "stacks", "json"]) {
+test("what comes out on stdout is, the same, in a file; an old file is replaced", async () => {
+  for (const format of ["openmetrics", "csv"]) {
     const { stdout, stderr, code } = await exportSample("--format", format);
     expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
     writeFileSync(place(format), "old");
@@ -122,6 +122,31 @@ test.for(MISTAKES)("%s is one sentence", async ([, args, sentence]) => {
   expect(stderr.trimEnd()).toMatch(sentence);
   expect(stderr.trimEnd()).not.toContain("\n");
   expect(code).toBe(2);
+});
+
+test("a full disk is one sentence", async () => {
+  for (const format of ["csv", "pprof"]) {
+    const { stderr, code } = await exportSample("--format", format, "-o", "/dev/full");
+    expect({ stderr, code }).toEqual({
+      stderr: "foliometer: Cannot write /dev/full: no space is left on the device.\n",
+      code: 2,
+    });
+  }
+});
+
+test("an option that says nothing for a format is refused, with the formats that it is for", async () => {
+  const refused = [
+    ["--format", "csv", "--value", "rss"],
+    ["--format", "pprof", "--timestamps"],
+    ["--format", "parquet", "--history", "least-private", "-o", place("nothing")],
+  ];
+  const sentences = [];
+  for (const args of refused) sentences.push((await exportSample(...args)).stderr);
+  expect(sentences).toEqual([
+    "foliometer: --value says nothing for the format csv; it is for stacks.\n",
+    "foliometer: --timestamps says nothing for the format pprof; it is for openmetrics, prometheus.\n",
+    "foliometer: --history says nothing for the format parquet; it is for proc, perfetto, stacks, pprof, csv.\n",
+  ]);
 });
 
 test("a file in the way of a directory, a directory in the way of a file and a full directory are not touched", async () => {

@@ -23,6 +23,8 @@ interface FormatFacts {
   readonly schemes: "one" | "several";
   readonly place: "file" | "directory" | "either";
   readonly isBinary: boolean;
+  /** Options that mean something for it; others are refused. */
+  readonly takes: readonly ("history" | "value" | "timestamps")[];
 }
 
 const FORMATS: Readonly<Record<Format, FormatFacts>> = {
@@ -31,56 +33,67 @@ const FORMATS: Readonly<Record<Format, FormatFacts>> = {
     schemes: "several",
     place: "either",
     isBinary: true,
+    takes: ["history"],
   },
   openmetrics: {
     says: "OpenMetrics text (Prometheus; with --timestamps promtool tsdb create-blocks-from openmetrics)",
     schemes: "several",
     place: "file",
     isBinary: false,
+    takes: ["timestamps"],
   },
   prometheus: {
     says: "the same in Prometheus' older text format (node_exporter's textfile collector, promtool check metrics)",
     schemes: "several",
     place: "file",
     isBinary: false,
+    takes: ["timestamps"],
   },
   perfetto: {
     says: "a Perfetto trace, of one capture or several over time (ui.perfetto.dev, trace_processor)",
     schemes: "several",
     place: "file",
     isBinary: true,
+    takes: ["history"],
   },
   stacks: {
     says: "collapsed stacks: cgroup;program;pid;mapping;order bytes (flamegraph.pl, speedscope, inferno)",
     schemes: "one",
     place: "file",
     isBinary: false,
+    takes: ["history", "value"],
   },
   pprof: {
     says: "a pprof profile of rss, pss and uss, gzipped (go tool pprof, also with -diff_base; speedscope)",
     schemes: "one",
     place: "file",
     isBinary: true,
+    takes: ["history"],
   },
   csv: {
     says: "processes with smem's columns in kB (spreadsheets, pandas)",
     schemes: "several",
     place: "file",
     isBinary: false,
+    takes: ["history"],
   },
   parquet: {
     says: "a directory with processes, vmas and folios as Parquet (DuckDB, pandas, Polars, Spark)",
     schemes: "several",
     place: "directory",
     isBinary: true,
+    takes: [],
   },
   json: {
     says: "the same as foliometer report --json",
     schemes: "several",
     place: "file",
     isBinary: false,
+    takes: [],
   },
 };
+
+const MOST_PRIVATE: HistoryChoice = "most-private";
 
 /** Names of the formats. */
 export const EXPORT_FORMATS = Object.keys(FORMATS) as Format[];
@@ -90,8 +103,8 @@ interface ExportOptions extends SourceOptions, ProcessChoice {
   readonly output: string;
   readonly scheme?: string;
   readonly schemes?: readonly string[];
-  readonly history: HistoryChoice;
-  readonly value: StackValue;
+  readonly history?: HistoryChoice;
+  readonly value?: StackValue;
   readonly timestamps?: boolean;
 }
 
@@ -124,10 +137,12 @@ export function addExport(program: Command, run: (action: () => Promise<number>)
     .addOption(
       new Option("--history <choice>", "which Uss, where the past of a folio decides and a format has one column")
         .choices(["most-private", "least-private"])
-        .default("most-private"),
+        .default(undefined, MOST_PRIVATE),
     )
     .addOption(
-      new Option("--value <figure>", "what the bytes of stacks are").choices(["rss", "pss", "uss"]).default("pss"),
+      new Option("--value <figure>", "what the bytes of stacks are")
+        .choices(["rss", "pss", "uss"])
+        .default(undefined, "pss"),
     )
     .option("--timestamps", "metrics say when the capture was taken; a scraper does without")
     .option("--pid <pids>", "only these processes", parsePids)
@@ -151,12 +166,17 @@ interface Source {
 }
 
 async function exportCaptures(directories: readonly string[], options: ExportOptions): Promise<number> {
-  const { place, schemes, isBinary } = FORMATS[options.format];
+  const { place, schemes, isBinary, takes } = FORMATS[options.format];
   if (directories.length > 1 && options.format !== "perfetto") {
     throw new UsageError(`The format ${options.format} holds one capture; several go into --format perfetto.`);
   }
   if (options.schemes !== undefined && options.schemes.length > 1 && schemes === "one") {
     throw new UsageError(`The format ${options.format} holds one scheme: choose it with --scheme.`);
+  }
+  for (const name of ["history", "value", "timestamps"] as const) {
+    if (options[name] === undefined || takes.includes(name)) continue;
+    const takers = EXPORT_FORMATS.filter((each) => FORMATS[each].takes.includes(name)).join(", ");
+    throw new UsageError(`--${name} says nothing for the format ${options.format}; it is for ${takers}.`);
   }
   const output = await import("./export-output.ts");
   if (place === "directory" && options.output === output.STDOUT) {
@@ -192,7 +212,7 @@ async function exportTrace(directories: readonly string[], options: ExportOption
     import("./export-output.ts"),
   ]);
   const inTime = traced.toSorted((a, b) => a.uptimeSeconds - b.uptimeSeconds);
-  writeResult(options.output, formatPerfettoTrace(inTime, { schemes, history: options.history }));
+  await writeResult(options.output, formatPerfettoTrace(inTime, { schemes, history: options.history ?? MOST_PRIVATE }));
   return code;
 }
 
@@ -258,20 +278,20 @@ async function chooseReported(capture: Capture, report: CaptureReport, options: 
 /** Writes a format that holds one capture; true if something had to be left out. */
 async function writeFormat({ capture, report, sums, schemes }: Source, options: ExportOptions): Promise<boolean> {
   const [reports, { writeResult }] = await Promise.all([import("../report/index.ts"), import("./export-output.ts")]);
-  const { format, output, history, value } = options;
+  const { format, output, history = MOST_PRIVATE, value = "pss" } = options;
   const ids = schemes.map(({ id }) => id);
   switch (format) {
     case "openmetrics":
     case "prometheus": {
       const timestamps = options.timestamps === true;
-      writeResult(output, reports.formatExportMetrics(report, { dialect: format, schemes: ids, timestamps }));
+      await writeResult(output, reports.formatExportMetrics(report, { dialect: format, schemes: ids, timestamps }));
       return false;
     }
     case "csv":
-      writeResult(output, reports.formatExportCsv(report, { schemes: ids, history }));
+      await writeResult(output, reports.formatExportCsv(report, { schemes: ids, history }));
       return false;
     case "json":
-      writeResult(output, reports.formatReportJson(reports.selectReport(report, { sort: "pss" })));
+      await writeResult(output, reports.formatReportJson(reports.selectReport(report, { sort: "pss" })));
       return false;
     case "parquet":
       await writeTables(output, reports.exportTables(capture, sums, report, ids));
@@ -282,8 +302,8 @@ async function writeFormat({ capture, report, sums, schemes }: Source, options: 
       const summed = await sumStacks(capture, schemes[0]);
       const wanted = new Set(report.processes.map(({ pid }) => pid));
       const chosen = { ...summed, stacks: summed.stacks.filter(({ process }) => wanted.has(process.pid)) };
-      if (format === "stacks") writeResult(output, reports.formatCollapsedStacks(chosen, { value, history }));
-      else writeResult(output, (await import("node:zlib")).gzipSync(reports.formatPprof(chosen, { history })));
+      if (format === "stacks") await writeResult(output, reports.formatCollapsedStacks(chosen, { value, history }));
+      else await writeResult(output, (await import("node:zlib")).gzipSync(reports.formatPprof(chosen, { history })));
       return false;
     }
     case "proc":
@@ -294,15 +314,15 @@ async function writeFormat({ capture, report, sums, schemes }: Source, options: 
 }
 
 async function writeTables(directory: string, tables: readonly ExportTable[]): Promise<void> {
-  const [{ beginOutput }, { writeParquet }] = await Promise.all([
+  const [{ writeOutput }, { writeParquet }] = await Promise.all([
     import("./export-output.ts"),
     import("../capture/index.ts"),
   ]);
-  const output = beginOutput(directory, "directory");
-  for (const { schema, rows, columns } of tables) {
-    await writeParquet(`${output.path}/${schema.name}.parquet`, schema, rows, columns);
-  }
-  output.complete();
+  await writeOutput(directory, "directory", async (path) => {
+    for (const { schema, rows, columns } of tables) {
+      await writeParquet(`${path}/${schema.name}.parquet`, schema, rows, columns);
+    }
+  });
 }
 
 async function writeProcFormat({ capture, report, schemes }: Source, options: ExportOptions): Promise<boolean> {
@@ -317,7 +337,7 @@ async function writeProcFormat({ capture, report, schemes }: Source, options: Ex
     capture,
     report,
     schemes,
-    history: options.history,
+    history: options.history ?? MOST_PRIVATE,
     wants,
   });
   if (missing.size > 0) {

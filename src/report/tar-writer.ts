@@ -45,7 +45,7 @@ export function formatTarHeader({ name, kind, sizeBytes, uid, userName, modified
   put(136, `${octal(Math.floor(modifiedSeconds), 11)}\0`);
   put(148, " ".repeat(8));
   put(156, KINDS[kind]);
-  put(257, "ustar\0" + "00");
+  put(257, "ustar\u{0}00");
   if (userName.length <= USER_NAME_BYTES && PRINTABLE.test(userName)) put(265, userName);
   put(
     148,

@@ -4,8 +4,8 @@
  *
  * The end is in order: no new connections, and answers under way are finished.
  */
-import { type Server, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { type ListenAddress, formatListenAddress } from "./listen-address.ts";
 import { type MetricsAppOptions, createMetricsApp } from "./metrics-app.ts";
@@ -45,7 +45,7 @@ export const SERVER_LIMITS: ServerLimits = {
   checkEveryMs: 1000,
 };
 
-/** While closing, milliseconds between two looks for idle connections. */
+/** While closing, milliseconds between two looks for connections without a request. */
 const SWEEP_EVERY_MS = 20;
 /** Beyond the budget, for answers under way. */
 const GRACE_MS = 1000;
@@ -79,12 +79,13 @@ export async function startMetricsServer(
       void listener(request, response);
     },
   );
+  const sockets = watchSockets(server);
   server.maxConnections = limits.connections;
   server.setTimeout(options.budgetMs + limits.silenceMs);
   const port = await listen(server, address);
   return {
     url: `http://${formatListenAddress({ host: address.host, port })}/metrics`,
-    close: () => closeServer(server, options.budgetMs + GRACE_MS),
+    close: () => closeServer(server, sockets, options.budgetMs + GRACE_MS),
   };
 }
 
@@ -113,16 +114,36 @@ function cannotListen(address: Pick<ListenAddress, "host" | "port">, { code, mes
   }
 }
 
+/** The sockets of a server: how many requests each has under way. One without any may be closed at any time. */
+function watchSockets(server: Server): ReadonlyMap<Socket, number> {
+  const sockets = new Map<Socket, number>();
+  const count = (socket: Socket, requests: number): void => {
+    if (sockets.has(socket)) sockets.set(socket, (sockets.get(socket) ?? 0) + requests);
+  };
+  server.on("connection", (socket: Socket) => {
+    sockets.set(socket, 0);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    count(socket, 1);
+    response.once("close", () => count(socket, -1));
+  });
+  return sockets;
+}
+
 /** Answers under way have so long; then their connections are cut. */
-async function closeServer(server: Server, graceMs: number): Promise<void> {
+async function closeServer(server: Server, sockets: ReadonlyMap<Socket, number>, graceMs: number): Promise<void> {
   await new Promise<void>((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-    // A connection kept alive becomes idle only when its answer is written.
-    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS);
+    const closeUnused = (): void => {
+      for (const [socket, requests] of sockets) if (requests === 0) socket.destroySoon();
+    };
+    const sweep = setInterval(closeUnused, SWEEP_EVERY_MS);
     server.close(() => {
       clearTimeout(cut);
       clearInterval(sweep);
       resolve();
     });
+    closeUnused();
   });
 }

@@ -119,7 +119,7 @@ export function sumFigures(several: readonly MemoryFigures[]): MemoryFigures {
 }
 
 /** How much a figure changed from A to B; null: there is none on that side. */
-export function figureChange(a: MemoryFigures | null, b: MemoryFigures | null, key: keyof MemoryFigures): Range {
+function figureChange(a: MemoryFigures | null, b: MemoryFigures | null, key: keyof MemoryFigures): Range {
   const one = rangeOf(a ?? NO_FIGURES, key);
   const other = rangeOf(b ?? NO_FIGURES, key);
   const ends = [other.least - one.least, other.most - one.most];

@@ -95,15 +95,7 @@ export {
   type GroupPresence,
   diffCaptures,
 } from "./diff-captures.ts";
-export {
-  FIGURE_KEYS,
-  type MemoryFigures,
-  type Tolerance,
-  changeBytes,
-  figureChange,
-  rangeOf,
-  sumFigures,
-} from "./diff-figures.ts";
+export type { MemoryFigures, Tolerance } from "./diff-figures.ts";
 export type { FolioChange, MachineChange } from "./diff-machine.ts";
 export { MAPPING_KEYS, type MappingChange, type MappingKey } from "./diff-mappings.ts";
 export {

@@ -2,7 +2,14 @@
  * A search of the checker in a thread of its own, so that the main thread hears signals and can end it cleanly.
  */
 import { Worker } from "node:worker_threads";
-import { type CheckConfiguration, type CheckOptions, type CheckResult, StepsError } from "../checker/index.ts";
+import {
+  type CheckConfiguration,
+  type CheckOptions,
+  type CheckResult,
+  type CheckWatch,
+  StepsError,
+} from "../checker/index.ts";
+import { searchInPartThreads } from "./search-in-part-threads.ts";
 import type { Schedules, SearchProgress, SearchReply, SearchRequest } from "./search-protocol.ts";
 
 /** What was found, and how long the search itself took (not the thread's start). */
@@ -33,7 +40,20 @@ export function startSearch(
   } = {},
 ): RunningSearch {
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const { schedules, lockOrderStates, onProgress } = more;
+  const { schedules, lockOrderStates, workers = 1, onProgress } = more;
+  const end = (): void => void Atomics.store(stop, 0, 1);
+  if (workers > 1) {
+    if (schedules !== undefined) throw new StepsError("random schedules are run by one worker");
+    if (lockOrderStates !== undefined) throw new StepsError("the order of locks is looked for by one worker");
+    const watch: CheckWatch = {
+      now: () => performance.now(),
+      progress: (progress) => {
+        onProgress?.({ type: "states", progress });
+        return stop[0] === 0;
+      },
+    };
+    return { done: searchInPartThreads(configuration, options, workers, watch), stop: end };
+  }
   const request: SearchRequest = {
     configuration,
     options,
@@ -52,7 +72,7 @@ export function startSearch(
     worker.on("error", reject);
     worker.on("exit", () => reject(new Error("the searching thread ended early")));
   });
-  return { done, stop: () => void Atomics.store(stop, 0, 1) };
+  return { done, stop: end };
 }
 
 /** The worker's compiled file: beside this one, or in dist/ when this one runs as TypeScript (tests). */

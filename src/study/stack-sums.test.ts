@@ -66,7 +66,8 @@ async function rssPageByPage({ folios, frames, processes, vmas, ...capture }: Ca
   }
   const owners = new Map<number, number>();
   for (const { state, pid, firstVma, endVma } of processes) {
-    for (let row = firstVma; row < endVma && state === "complete"; row++) owners.set(row, pid);
+    if (state !== "complete") continue;
+    for (let row = firstVma; row < endVma; row++) owners.set(row, pid);
   }
   const bytes = new Map<string, number>();
   for (const runs of await capture.presentRuns()) {

@@ -66,17 +66,27 @@ export interface WatchStudy {
   readonly moment: WatchedMoment;
   readonly capture: IncrementalCapture;
   readonly sums: CaptureSums;
+  readonly table: Int32Array<SharedArrayBuffer>;
 }
 
-/** Studies a capture; `before` is the moment that changes are against. O(runs + frames). */
+/** What the study of one moment leaves to that of the next. */
+export interface StudiedBefore {
+  /** The moment that changes are against. */
+  readonly moment: WatchedMoment;
+  /** Room for the class of every frame (sumCapture). */
+  readonly table: Int32Array<SharedArrayBuffer>;
+}
+
+/** Studies a capture. O(runs + frames). */
 export async function studyMoment(
   capture: IncrementalCapture,
   wanted: readonly Scheme[],
-  before?: WatchedMoment,
+  before?: StudiedBefore,
 ): Promise<WatchStudy> {
-  const sums = await sumCapture(capture, orderSchemes(capture, wanted));
+  const table = before?.table ?? new Int32Array(new SharedArrayBuffer(Math.max(4, capture.frames.frameCount * 4)));
+  const sums = await sumCapture(capture, orderSchemes(capture, wanted), table);
   const schemes = sums.schemes.map(({ id }) => id);
-  const known = new Map(before?.processes.map((process) => [process.pid, process]));
+  const known = new Map(before?.moment.processes.map((process) => [process.pid, process]));
   const processes = capture.processes.map((process) =>
     withChanges(reportProcess(process, sums), schemes[0], known.get(process.pid)),
   );
@@ -110,7 +120,7 @@ export async function studyMoment(
     },
     notes: capture.notes,
   };
-  return { moment, capture, sums };
+  return { moment, capture, sums, table };
 }
 
 function withChanges(process: ProcessReport, own: string, before: WatchedProcess | undefined): WatchedProcess {

@@ -9,12 +9,12 @@ import { afterAll, expect, test } from "vitest";
 import { type TracedCapture, formatPerfettoTrace } from "../../src/report/index.ts";
 import { makeTestDirectory } from "../captured-child.ts";
 import { foliometer } from "../foliometer-in-process.ts";
-import { MADE_UP_RUNS, writeMadeUpCapture } from "../made-up-capture.ts";
+import { MADE_UP_RUNS, madeUpFacts, writeMadeUpCapture } from "../made-up-capture.ts";
 import { SCHEME_IDS, madeUpReport } from "../report/made-up-report.ts";
-import { SAMPLE, exported } from "./reading.ts";
+import { SAMPLE } from "./reading.ts";
 
 interface Packet {
-  readonly timestamp?: number;
+  readonly timestamp?: string;
   readonly trustedPacketSequenceId?: number;
   readonly sequenceFlags?: number;
   readonly clockSnapshot?: {
@@ -131,17 +131,25 @@ test("a process that is gone in a later capture falls to 0, one that stays goes 
 });
 
 test("captures of one boot become one trace; those of another are refused", async () => {
-  const path = join(directory.path, "one.pftrace");
-  await exported(SAMPLE, SAMPLE, "--format", "perfetto", "-o", path);
-  const times = readTrace(readFileSync(path)).flatMap(({ timestamp }) => timestamp ?? []);
-  expect(times.length).toBeGreaterThan(10);
-  expect(times).toEqual(times.toSorted((a, b) => Number(a) - Number(b)));
-  const other = join(directory.path, "other");
-  writeMadeUpCapture(other, MADE_UP_RUNS);
+  const path = join(directory.path, "week.pftrace");
+  const [early, late] = [1_000, 2_000].map((uptimeSeconds) => {
+    const facts = madeUpFacts();
+    const to = join(directory.path, `at-${uptimeSeconds}`);
+    writeMadeUpCapture(to, MADE_UP_RUNS, { ...facts, machine: { ...facts.machine, uptimeSeconds } });
+    return to;
+  });
+  const given = await foliometer("export", late, early, "--format", "perfetto", "-o", path, "--threads", "1");
+  // A process of the made-up capture is refused.
+  expect(given.code).toBe(3);
+  const times = readTrace(readFileSync(path))
+    .filter(({ trackDescriptor }) => trackDescriptor === undefined)
+    .map(({ timestamp }) => Number(timestamp));
+  expect(new Set(times)).toEqual(new Set([1e12, 2e12]));
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
   const { stderr, code } = await foliometer(
     "export",
     SAMPLE,
-    other,
+    early,
     "--format",
     "perfetto",
     "-o",
