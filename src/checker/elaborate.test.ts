@@ -226,7 +226,7 @@ test("an index of a property that is not constant is looked at where it is evalu
 
 test("an assertion is one property however often it is asserted, and only if some thread can come to it", () => {
   const machine = machineOf(`word w: 0..4
-always safe: w < 4
+always low: w < 4
 thread a { assert safe: w < 2 }
 thread b {
 assert safe: w < 3
@@ -236,7 +236,7 @@ stop
 assert behind_the_end: 0
 }`);
   expect(machine.properties.map(({ name, when }) => `${when} ${name}`)).toEqual([
-    "always safe",
+    "always low",
     "assert safe",
     "assert other",
   ]);
@@ -256,7 +256,7 @@ test.each([
   ["const a = 1\ndefine a() = 2", "a is declared already, as a const at test:1:1"],
   ["thread t { }\nthread t { }", "t is declared already, as a thread at test:1:1"],
   ["always p: 1\nalways p: 1", "p is declared already, as a property at test:1:1"],
-  ["always p: 1\nquiet p: 1", "accepted"],
+  ["always p: 1\nquiet p: 1", "there is a property p already, at test:1:1"],
   ["word t: bool", "accepted"],
   ["always deadlock: 1", "deadlock is a property of the checker itself: give this one another name"],
   ["const a = b\nconst b = a", "a is declared by means of itself"],

@@ -6,12 +6,11 @@
  */
 import { type Command, Option } from "commander";
 import type { Capture } from "../capture/index.ts";
-import type { ExportTable, StackValue, TracedCapture } from "../report/index.ts";
-import type { Scheme } from "../schemes/index.ts";
-import type { CaptureReport, CaptureSums, HistoryChoice } from "../study/index.ts";
+import type { ExportTable, StackValue } from "../report/index.ts";
+import type { HistoryChoice } from "../study/index.ts";
 import { parseCgroup, parseNames, parsePattern, parsePids, parseThreads } from "./arguments.ts";
-import type { ProcessChoice } from "./choose-processes.ts";
-import { EXIT_DONE, EXIT_INCOMPLETE, UsageError } from "./exit-codes.ts";
+import { EXIT_INCOMPLETE, UsageError } from "./exit-codes.ts";
+import type { ExportChoice, ExportSource } from "./export-source.ts";
 import type { SourceOptions } from "./open-source.ts";
 
 type Format = "proc" | "openmetrics" | "prometheus" | "perfetto" | "stacks" | "pprof" | "csv" | "parquet" | "json";
@@ -50,7 +49,7 @@ const FORMATS: Readonly<Record<Format, FormatFacts>> = {
     takes: ["timestamps"],
   },
   perfetto: {
-    says: "a Perfetto trace, of one capture or several over time (ui.perfetto.dev, trace_processor)",
+    says: "a Perfetto trace, of one capture, several or a recording (ui.perfetto.dev, trace_processor)",
     schemes: "several",
     place: "file",
     isBinary: true,
@@ -98,11 +97,9 @@ const MOST_PRIVATE: HistoryChoice = "most-private";
 /** Names of the formats. */
 export const EXPORT_FORMATS = Object.keys(FORMATS) as Format[];
 
-interface ExportOptions extends SourceOptions, ProcessChoice {
+interface ExportOptions extends SourceOptions, ExportChoice {
   readonly format: Format;
   readonly output: string;
-  readonly scheme?: string;
-  readonly schemes?: readonly string[];
   readonly history?: HistoryChoice;
   readonly value?: StackValue;
   readonly timestamps?: boolean;
@@ -116,6 +113,7 @@ Examples:
   foliometer export --format proc -o then && smem -S then       what smem would show; --scheme mm-owner: elsewhere
   foliometer export night --format openmetrics --timestamps -o night.om
   foliometer export mon tue wed --format perfetto -o week.pftrace
+  foliometer export recorded --format perfetto -o night.pftrace         a recording, from its beginning to its end
   foliometer export night --format stacks --value uss | flamegraph.pl --countname bytes > night.svg
   foliometer export night --format pprof --scheme mm-owner -o after.pb.gz
   foliometer export night --format parquet -o tables && duckdb -c "from 'tables/vmas.parquet'"`;
@@ -125,7 +123,7 @@ export function addExport(program: Command, run: (action: () => Promise<number>)
   program
     .command("export")
     .description("write a capture's figures in the formats of other programs")
-    .argument("[dirs...]", "captures; without one the running machine is read")
+    .argument("[dirs...]", "captures, or captures of a recording (night@12); without one the running machine is read")
     .addOption(new Option("--format <format>", "see below").choices(EXPORT_FORMATS).makeOptionMandatory())
     .option("-o, --output <path>", "where to; -: stdout, for formats that are one file", "-")
     .addOption(
@@ -157,20 +155,12 @@ export function addExport(program: Command, run: (action: () => Promise<number>)
     );
 }
 
-/** A capture with all that a format may need; its processes are those that were chosen. */
-interface Source {
-  readonly capture: Capture;
-  readonly report: CaptureReport;
-  readonly sums: CaptureSums;
-  readonly schemes: readonly Scheme[];
-}
-
 async function exportCaptures(directories: readonly string[], options: ExportOptions): Promise<number> {
   const { place, schemes, isBinary, takes } = FORMATS[options.format];
   if (directories.length > 1 && options.format !== "perfetto") {
     throw new UsageError(`The format ${options.format} holds one capture; several go into --format perfetto.`);
   }
-  if (options.schemes !== undefined && options.schemes.length > 1 && schemes === "one") {
+  if (options.schemes !== undefined && schemes === "one") {
     throw new UsageError(`The format ${options.format} holds one scheme: choose it with --scheme.`);
   }
   for (const name of ["history", "value", "timestamps"] as const) {
@@ -184,99 +174,22 @@ async function exportCaptures(directories: readonly string[], options: ExportOpt
   }
   if (place === "file" && options.output === output.STDOUT) output.checkStdout(isBinary);
   if (place !== "either") output.checkTarget(options.output, place);
-  if (options.format === "perfetto") return exportTrace(directories, options);
-  return withSource(directories[0], options, async (source) => {
+  const { withSource, judgeReport } = await import("./export-source.ts");
+  const wanted = { ...options, oneScheme: schemes === "one" || options.format === "proc" || options.format === "csv" };
+  if (options.format === "perfetto") {
+    const { exportTrace } = await import("./export-trace.ts");
+    return exportTrace(directories, { ...wanted, history: options.history ?? MOST_PRIVATE });
+  }
+  const open = async (): Promise<Capture> => (await import("./open-source.ts")).openSource(directories[0], options);
+  if (options.format === "proc") (await import("./export-proc.ts")).checkProcTarget(options.output, 1);
+  return withSource(open, wanted, async (source) => {
     const incomplete = await writeFormat(source, options);
-    return (await judge(source.report)) === EXIT_DONE && !incomplete ? EXIT_DONE : EXIT_INCOMPLETE;
+    return incomplete ? EXIT_INCOMPLETE : judgeReport(source.report);
   });
 }
 
-/** Several captures in the order of their time, one trace. */
-async function exportTrace(directories: readonly string[], options: ExportOptions): Promise<number> {
-  const traced: TracedCapture[] = [];
-  let schemes: readonly string[] = [];
-  let code = EXIT_DONE;
-  for (const directory of directories.length === 0 ? [undefined] : directories) {
-    code = await withSource(directory, options, async ({ capture, report, schemes: chosen }) => {
-      const first = traced[0]?.report.machine;
-      if (first !== undefined && first.bootId !== report.machine.bootId) {
-        throw new UsageError("A trace has one clock: these captures are of different boots or machines.");
-      }
-      schemes = chosen.map(({ id }) => id);
-      traced.push({ report, uptimeSeconds: capture.machine.uptimeSeconds });
-      return Math.max(code, await judge(report));
-    });
-  }
-  const [{ formatPerfettoTrace }, { writeResult }] = await Promise.all([
-    import("../report/index.ts"),
-    import("./export-output.ts"),
-  ]);
-  const inTime = traced.toSorted((a, b) => a.uptimeSeconds - b.uptimeSeconds);
-  await writeResult(options.output, formatPerfettoTrace(inTime, { schemes, history: options.history ?? MOST_PRIVATE }));
-  return code;
-}
-
-async function withSource(
-  directory: string | undefined,
-  options: ExportOptions,
-  body: (source: Source) => Promise<number>,
-): Promise<number> {
-  const [{ openSource }, { schemeOf }, study] = await Promise.all([
-    import("./open-source.ts"),
-    import("./choose-schemes.ts"),
-    import("../study/index.ts"),
-  ]);
-  // Before the machine is read for nothing.
-  const named = [...(options.schemes ?? []), ...(options.scheme === undefined ? [] : [options.scheme])].map(schemeOf);
-  const capture = await openSource(directory, options);
-  try {
-    const schemes = await chooseExported(capture, named, options);
-    const { checkProcSource, checkProcTarget } = await import("./export-proc.ts");
-    if (options.format === "proc") {
-      checkProcTarget(options.output, schemes.length);
-      checkProcSource(capture);
-    }
-    const own = study.orderSchemes(capture, (await import("../schemes/index.ts")).SCHEMES)[0];
-    const all = [own, ...schemes.filter((scheme) => scheme !== own)];
-    const sums = await study.sumCapture(capture, all);
-    const report = await chooseReported(capture, study.reportOnSums(capture, sums), options);
-    return await body({ capture, report, sums, schemes });
-  } finally {
-    await capture.close();
-  }
-}
-
-/** The schemes that are written, the kernel's own first if it is one of them. */
-async function chooseExported(
-  capture: Capture,
-  named: readonly Scheme[],
-  options: ExportOptions,
-): Promise<readonly Scheme[]> {
-  const [{ chooseSchemes }, { SCHEMES }, { orderSchemes }] = await Promise.all([
-    import("./choose-schemes.ts"),
-    import("../schemes/index.ts"),
-    import("../study/index.ts"),
-  ]);
-  if (options.scheme !== undefined) return named;
-  if (FORMATS[options.format].schemes === "one" && named.length === 1) return named;
-  const own = orderSchemes(capture, SCHEMES)[0];
-  const oneIsWanted =
-    FORMATS[options.format].schemes === "one" || options.format === "proc" || options.format === "csv";
-  if (options.schemes === undefined && oneIsWanted) return [own];
-  return orderSchemes(capture, chooseSchemes(options.schemes, capture.machine.mapcountConfig));
-}
-
-/** The report with the chosen processes only; the machine's figures stay those of the whole. */
-async function chooseReported(capture: Capture, report: CaptureReport, options: ExportOptions): Promise<CaptureReport> {
-  const { pid, program, cgroup } = options;
-  if (pid === undefined && program === undefined && cgroup === undefined) return report;
-  const { choosePids } = await import("./choose-processes.ts");
-  const pids = await choosePids(capture, options);
-  return { ...report, processes: report.processes.filter((process) => pids.has(process.pid)) };
-}
-
 /** Writes a format that holds one capture; true if something had to be left out. */
-async function writeFormat({ capture, report, sums, schemes }: Source, options: ExportOptions): Promise<boolean> {
+async function writeFormat({ capture, report, sums, schemes }: ExportSource, options: ExportOptions): Promise<boolean> {
   const [reports, { writeResult }] = await Promise.all([import("../report/index.ts"), import("./export-output.ts")]);
   const { format, output, history = MOST_PRIVATE, value = "pss" } = options;
   const ids = schemes.map(({ id }) => id);
@@ -309,7 +222,7 @@ async function writeFormat({ capture, report, sums, schemes }: Source, options: 
     case "proc":
       return writeProcFormat({ capture, report, sums, schemes }, options);
     case "perfetto":
-      throw new Error("a trace is written by exportTrace");
+      throw new Error("a trace is written by export-trace.ts");
   }
 }
 
@@ -325,12 +238,14 @@ async function writeTables(directory: string, tables: readonly ExportTable[]): P
   });
 }
 
-async function writeProcFormat({ capture, report, schemes }: Source, options: ExportOptions): Promise<boolean> {
-  const [{ writeProc }, { tell }, { formatQuantity }] = await Promise.all([
+async function writeProcFormat({ capture, report, schemes }: ExportSource, options: ExportOptions): Promise<boolean> {
+  const [{ checkProcSource, checkProcTarget, writeProc }, { tell }, { formatQuantity }] = await Promise.all([
     import("./export-proc.ts"),
     import("./run-action.ts"),
     import("../report/index.ts"),
   ]);
+  checkProcTarget(options.output, schemes.length);
+  checkProcSource(capture);
   const wanted = new Set(report.processes.map(({ pid }) => pid));
   const wants = ({ pid }: { readonly pid: number }): boolean => wanted.has(pid);
   const { missing, estimated } = await writeProc(options.output, {
@@ -349,12 +264,4 @@ async function writeProcFormat({ capture, report, schemes }: Source, options: Ex
     tell(`${formatQuantity(estimated.length, "note", "notes")} on estimated VMAs, the first is: ${estimated[0]}`);
   }
   return missing.size > 0;
-}
-
-/** The exit code of what was read. Tells what is missing. */
-async function judge({ coverage, wholeMachine }: CaptureReport): Promise<number> {
-  const [{ findGaps }, { tell }] = await Promise.all([import("../report/index.ts"), import("./run-action.ts")]);
-  const gaps = findGaps(coverage, wholeMachine);
-  for (const gap of gaps) tell(`incomplete: ${gap}`);
-  return gaps.length > 0 ? EXIT_INCOMPLETE : EXIT_DONE;
 }

@@ -50,7 +50,7 @@ function formatJson(schemes: readonly Scheme[]): string {
 
 async function formatLimits(schemes: readonly Scheme[], asJson: boolean): Promise<string> {
   const { counterLimits } = await import("../study/index.ts");
-  const limits = counterLimits(schemes);
+  const limits = await counterLimits(schemes);
   if (asJson) return `${JSON.stringify({ schema: "foliometer-counter-limits", version: 1, limits }, null, 2)}\n`;
   const { chooseStyles, formatCounterLimits } = await import("../report/index.ts");
   const { stdout, env } = process;

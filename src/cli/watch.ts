@@ -201,7 +201,6 @@ class Watcher {
   /** Reads and studies; returns how long to wait for the next. */
   private async takeMoment(): Promise<number> {
     const began = performance.now();
-    const cpuBefore = cpuMs();
     const isFirst = this.study === undefined;
     const { interval } = this.options;
     this.isReading = true;
@@ -216,13 +215,17 @@ class Watcher {
     this.shown = await this.choose(isFirst);
     this.isReading = false;
     await this.studyDetails();
-    const usedMs = cpuMs() - cpuBefore;
+    // What printing and drawing took since the moment before is part of it.
+    const usedMs = cpuMs() - this.pacedCpuMs;
+    this.pacedCpuMs += usedMs;
     this.otherMs = usedMs - capture.reading.readMs;
     this.measure();
     const paceMs = isFirst ? interval : paceOf(interval, usedMs);
     return Math.max(0, paceMs - (performance.now() - began));
   }
 
+  /** CPU time that pauses have been reckoned for. */
+  private pacedCpuMs = cpuMs();
   private lastCpuMs = cpuMs();
   private lastWallMs = performance.now();
 

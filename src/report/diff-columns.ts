@@ -1,5 +1,5 @@
 /**
- * The figures of a comparison as columns: A, B and the change, for each figure that some row has.
+ * The figures of a comparison as columns: A, B and the change, for Pss, Uss, Rss and each figure that changed in some row.
  *
  * Everything is in whole kB, each figure floored for itself, and changes and sums are taken of those, so that every
  * column adds up and A plus the change is B. Of a figure that depends on history the least end is printed.
@@ -19,10 +19,10 @@ const HEADINGS = [
   ["rssBytes", "Rss"],
   ["swapBytes", "Swap"],
   ["hugetlbBytes", "hugetlb"],
-  ["pmdMappedBytes", "by PMD"],
+  ["pmdMappedBytes", "PMD"],
 ] as const satisfies readonly (readonly [keyof MemoryFigures, string])[];
 
-/** Columns that stay, whether or not a row has something in them. */
+/** Figures that are shown whether or not they changed. */
 const ALWAYS = 3;
 /** The first ones depend on the scheme; what is there does not. */
 const OF_SCHEME = 2;
@@ -91,8 +91,9 @@ export function changeColumns(
   lines: readonly ChangeLine[],
   derived: { readonly a: boolean; readonly b: boolean },
 ): ChangeColumns {
+  const isChanged = ({ a, b }: FigureLine): boolean => a.least !== b.least || a.most !== b.most;
   const shown = HEADINGS.map((_, index) => index).filter(
-    (index) => index < ALWAYS || lines.some((line) => line[index].a.most !== 0 || line[index].b.most !== 0),
+    (index) => index < ALWAYS || lines.some((line) => isChanged(line[index])),
   );
   const ranged = shown.map((index) => lines.some((line) => isUncertain(line[index].a) || isUncertain(line[index].b)));
   return {

@@ -129,7 +129,7 @@ function nameColumns({ by, matching }: CaptureDiff): Column[] {
   ];
   if (by !== "process") {
     const heading = { program: "Program", cgroup: "Control group", user: "User" }[by];
-    return [...two("Processes"), { heading, align: "left", rank: 0, cutTo: 12, atMost: NAME_AT_MOST }];
+    return [...two("Procs"), { heading, align: "left", rank: 0, cutTo: 12, atMost: NAME_AT_MOST }];
   }
   return [
     ...(matching === "command" ? two("PID") : [{ heading: "PID", align: "right", rank: 0 } as const]),
@@ -257,6 +257,7 @@ function describeFooter(diff: CaptureDiff, { shown, leftOut }: SelectedDiff): st
   if (shown.length > 0) {
     sentences.push("A + (B - A) = B in every row, and the rows above a line of dashes add up to those below it.");
   }
+  if (shown.some(({ a, b }) => a?.pmdMappedBytes !== b?.pmdMappedBytes)) sentences.push("PMD: mapped by PMDs.");
   if (leftOut.length > 0) sentences.push("--top 0 lists all that changed, --json with every mapping.");
   if (shown.some(({ presence }) => presence.startsWith("unread"))) {
     sentences.push(

@@ -6,7 +6,8 @@
  *
  * Perfetto itself makes the names of the first kind from the fields of ProcessStats; Uss and other schemes have no field
  * there, so they are counter tracks. Times are CLOCK_BOOTTIME, with a snapshot that ties it to the time of day. A process
- * that is gone in a later capture falls to 0 there. Field numbers: protos/perfetto/trace/ of the Perfetto project.
+ * that is gone in a later capture falls to 0 there. What has not changed since the capture before is not written again,
+ * as Perfetto itself does: a counter keeps its value. Field numbers: protos/perfetto/trace/ of the Perfetto project.
  */
 import type { CaptureReport, ProcessFigures, ProcessReport } from "../study/index.ts";
 import type { ExportHistory } from "./export-csv.ts";
@@ -61,32 +62,60 @@ interface Trace {
   readonly history: ExportHistory;
   /** Track ids of processes and of their counters, by key. */
   readonly tracks: Map<string, number>;
+  /** Last values: of counters by track id, of ProcessStats by pid and field, of the process tree by pid. */
+  readonly values: Map<number, number>;
+  readonly stats: Map<number, ReadonlyMap<number, number>>;
+  readonly identities: Map<number, string>;
 }
 
-/**
- * The trace. `captures` are of one boot and in the order of their time; `schemes` are in all of them, and the first fills
- * Perfetto's own counters. O(captures * processes * schemes).
- */
-export function formatPerfettoTrace(
-  captures: readonly TracedCapture[],
-  { schemes, history }: { readonly schemes: readonly string[]; readonly history: ExportHistory },
-): Uint8Array {
-  const trace: Trace = { writer: new ProtobufWriter(), schemes, history, tracks: new Map() };
-  let before: ReadonlyMap<number, ProcessReport> = new Map();
-  for (const [index, capture] of captures.entries()) {
+/** How a trace is wanted. */
+export interface PerfettoOptions {
+  /** Of all captures; the first fills Perfetto's own counters. */
+  readonly schemes: readonly string[];
+  readonly history: ExportHistory;
+}
+
+/** A trace to which captures of one boot are added in the order of their time. */
+export class PerfettoTrace {
+  private readonly trace: Trace;
+  private before: ReadonlyMap<number, ProcessReport> = new Map();
+  private last = -1;
+
+  constructor({ schemes, history }: PerfettoOptions) {
+    const writer = new ProtobufWriter();
+    const known = { values: new Map(), stats: new Map(), identities: new Map() };
+    this.trace = { writer, schemes, history, tracks: new Map(), ...known };
+  }
+
+  /** O(processes * schemes). */
+  add(capture: TracedCapture): void {
+    const { trace, last } = this;
     const time = nanoseconds(capture.uptimeSeconds);
-    if (index === 0)
+    if (time < last) throw new Error("captures are not in the order of their time");
+    if (last < 0)
       writePacket(trace, time, () => trace.writer.number(PACKET.sequenceFlags, SEQ_INCREMENTAL_STATE_CLEARED));
+    this.last = time;
     writeClocks(trace, capture);
     const processes = capture.report.processes.filter(({ refusal }) => refusal === null);
     const now = new Map(processes.map((process) => [process.pid, process]));
-    const gone = [...before.values()].filter(({ pid }) => !now.has(pid)).map(withoutMemory);
+    const gone = [...this.before.values()].filter(({ pid }) => !now.has(pid)).map(withoutMemory);
     writeTree(trace, time, processes);
     writeStats(trace, time, [...processes, ...gone]);
     for (const process of [...processes, ...gone]) writeCounters(trace, time, process);
-    before = now;
+    this.before = now;
   }
-  return trace.writer.finish();
+
+  /** The whole trace. */
+  finish(): Uint8Array {
+    return this.trace.writer.finish();
+  }
+}
+
+/** The trace of captures of one boot, in the order of their time. */
+export function formatPerfettoTrace(captures: readonly TracedCapture[], options: PerfettoOptions): Uint8Array {
+  const trace = new PerfettoTrace(options);
+  for (const capture of captures) trace.add(capture);
+  return trace.finish();
 }
 
 function writePacket({ writer }: Trace, time: number, body: () => void): void {
@@ -115,10 +144,17 @@ function writeClocks(trace: Trace, { report, uptimeSeconds }: TracedCapture): vo
 }
 
 function writeTree(trace: Trace, time: number, processes: readonly ProcessReport[]): void {
-  const { writer } = trace;
+  const { writer, identities } = trace;
+  const changed = processes.filter(({ pid, ppid, command, name, uid }) => {
+    const identity = JSON.stringify([ppid, command, name, uid]);
+    const isNew = identities.get(pid) !== identity;
+    identities.set(pid, identity);
+    return isNew;
+  });
+  if (changed.length === 0) return;
   writePacket(trace, time, () =>
     writer.message(PACKET.processTree, () => {
-      for (const { pid, ppid, command, uid } of processes) {
+      for (const { pid, ppid, command, uid } of changed) {
         writer.message(1, () => {
           writer.number(1, pid);
           writer.number(2, ppid);
@@ -126,7 +162,7 @@ function writeTree(trace: Trace, time: number, processes: readonly ProcessReport
           writer.number(5, uid);
         });
       }
-      for (const { pid, name } of processes) {
+      for (const { pid, name } of changed) {
         writer.message(2, () => {
           writer.number(1, pid);
           writer.text(2, name);
@@ -138,28 +174,43 @@ function writeTree(trace: Trace, time: number, processes: readonly ProcessReport
 }
 
 function writeStats(trace: Trace, time: number, processes: readonly ProcessReport[]): void {
-  const { writer, schemes } = trace;
-  const kb = (field: number, bytes: number): void => writer.number(field, Math.floor(bytes / 1024));
+  const { writer, schemes, stats } = trace;
+  const changes = processes.flatMap((process) => {
+    const before = stats.get(process.pid);
+    const now = statsOf(process, schemes[0]);
+    stats.set(process.pid, now);
+    const changed = [...now].filter(([field, kb]) => before?.get(field) !== kb);
+    return changed.length === 0 ? [] : [{ pid: process.pid, changed }];
+  });
+  if (changes.length === 0) return;
   writePacket(trace, time, () =>
     writer.message(PACKET.processStats, () => {
-      for (const process of processes) {
-        const figures = process.schemes[schemes[0]];
+      for (const { pid, changed } of changes) {
         writer.message(1, () => {
-          writer.number(STATS.pid, process.pid);
-          kb(STATS.vmRss, process.rssBytes);
-          kb(STATS.rssAnon, process.rssAnonBytes);
-          kb(STATS.rssFile, process.rssFileBytes);
-          kb(STATS.rssShmem, process.rssShmemBytes);
-          kb(STATS.vmSwap, process.swapBytes);
-          kb(STATS.smapsRss, process.rssBytes);
-          kb(STATS.smapsPss, figures.pssBytes);
-          kb(STATS.smapsPssAnon, figures.pssAnonBytes);
-          kb(STATS.smapsPssFile, figures.pssFileBytes);
-          kb(STATS.smapsPssShmem, figures.pssShmemBytes);
+          writer.number(STATS.pid, pid);
+          for (const [field, kb] of changed) writer.number(field, kb);
         });
       }
     }),
   );
+}
+
+/** Fields of ProcessStats.Process, in kB. */
+function statsOf(process: ProcessReport, scheme: string): ReadonlyMap<number, number> {
+  const figures = process.schemes[scheme];
+  const kb = (bytes: number): number => Math.floor(bytes / 1024);
+  return new Map([
+    [STATS.vmRss, kb(process.rssBytes)],
+    [STATS.rssAnon, kb(process.rssAnonBytes)],
+    [STATS.rssFile, kb(process.rssFileBytes)],
+    [STATS.rssShmem, kb(process.rssShmemBytes)],
+    [STATS.vmSwap, kb(process.swapBytes)],
+    [STATS.smapsRss, kb(process.rssBytes)],
+    [STATS.smapsPss, kb(figures.pssBytes)],
+    [STATS.smapsPssAnon, kb(figures.pssAnonBytes)],
+    [STATS.smapsPssFile, kb(figures.pssFileBytes)],
+    [STATS.smapsPssShmem, kb(figures.pssShmemBytes)],
+  ]);
 }
 
 function writeCounters(trace: Trace, time: number, process: ProcessReport): void {
@@ -195,6 +246,8 @@ function writeCounter(trace: Trace, time: number, { process, name, value }: Coun
     writer.number(5, parent);
     writer.message(8, () => writer.number(3, UNIT_SIZE_BYTES));
   });
+  if (trace.values.get(track) === value) return;
+  trace.values.set(track, value);
   writePacket(trace, time, () =>
     writer.message(PACKET.trackEvent, () => {
       writer.number(9, TYPE_COUNTER);

@@ -34,7 +34,7 @@ export {
   machineFamilies,
   processFamilies,
 } from "./export-openmetrics.ts";
-export { type TracedCapture, formatPerfettoTrace } from "./export-perfetto.ts";
+export { type PerfettoOptions, PerfettoTrace, type TracedCapture, formatPerfettoTrace } from "./export-perfetto.ts";
 export { formatPprof } from "./export-pprof.ts";
 export { type ProcFile, type ProcProcess, formatProcMachine, formatProcProcess } from "./export-proc.ts";
 export { type StackValue, formatCollapsedStacks } from "./export-stacks.ts";

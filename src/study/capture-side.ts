@@ -10,7 +10,7 @@ import type { MapsVma } from "../kernel/index.ts";
 import type { Scheme } from "../schemes/index.ts";
 import type { CaptureReport } from "./capture-report.ts";
 import { type CaptureScope, scopeOf } from "./capture-scope.ts";
-import { type MemoryFigures, figuresOfRows } from "./diff-figures.ts";
+import { type MemoryFigures, addRows, emptyTotal, figureColumns, figuresOfTotal } from "./diff-figures.ts";
 import { orderSchemes, reportOnSums, sumCapture } from "./report-on-capture.ts";
 
 /** One capture under some schemes. */
@@ -28,8 +28,10 @@ export interface CaptureSide {
 export interface SideView {
   readonly side: CaptureSide;
   readonly scheme: string;
-  /** Where the scheme's columns begin in a row of sums. */
-  readonly schemeAt: number;
+  readonly sums: MappingSums;
+  /** Columns of a row of sums that its figures are made of. */
+  readonly columns: readonly number[];
+  readonly swapPages: Float64Array;
 }
 
 /** Reads what is needed of a capture under these schemes, the kernel's own among them. The capture stays open. */
@@ -49,7 +51,8 @@ export async function readSide(capture: Capture, schemes: readonly Scheme[]): Pr
 export function viewUnder(side: CaptureSide, scheme: string): SideView {
   const index = side.report.schemes.indexOf(scheme);
   if (index < 0) throw new Error(`the capture was not read with scheme ${scheme}`);
-  return { side, scheme, schemeAt: side.sums.schemeAt(index) };
+  const { sums, swapPages } = side;
+  return { side, scheme, sums, columns: figureColumns(sums.schemeAt(index)), swapPages };
 }
 
 /** The scheme by which the captured kernel counts. */
@@ -58,6 +61,8 @@ export function ownScheme({ report }: CaptureSide): string {
 }
 
 /** The figures of some VMAs together, rows [from, end). */
-export function figuresOf({ side, schemeAt }: SideView, from: number, end: number): MemoryFigures {
-  return figuresOfRows({ sums: side.sums, schemeAt, swapPages: side.swapPages }, from, end);
+export function figuresOf(view: SideView, from: number, end: number): MemoryFigures {
+  const total = emptyTotal(view.columns);
+  addRows(total, view, from, end);
+  return figuresOfTotal(total);
 }

@@ -37,10 +37,9 @@ export interface MemoryFigures {
   readonly pmdMappedBytes: number;
 }
 
-/** All fields. */
-export const FIGURE_KEYS = [
+/** The fields that are no ranges. */
+const PLAIN_KEYS = [
   "pssBytes",
-  "ussBytes",
   "rssBytes",
   "rssAnonBytes",
   "rssFileBytes",
@@ -48,7 +47,10 @@ export const FIGURE_KEYS = [
   "swapBytes",
   "hugetlbBytes",
   "pmdMappedBytes",
-] as const satisfies readonly (keyof MemoryFigures)[];
+] as const satisfies readonly Exclude<keyof MemoryFigures, "ussBytes">[];
+
+/** All fields. */
+export const FIGURE_KEYS: readonly (keyof MemoryFigures)[] = [...PLAIN_KEYS, "ussBytes"];
 
 /** What may change without being a difference: changes up to this part of A's figure, and changes up to these bytes. */
 export interface Tolerance {
@@ -69,33 +71,60 @@ export const NO_FIGURES: MemoryFigures = {
   pmdMappedBytes: 0,
 };
 
-/** The figures in a row of sums, under the scheme whose columns begin at `schemeAt`. */
-export function figuresOfRow(row: Float64Array, schemeAt: number, swapPages: number): MemoryFigures {
-  const bytes = (column: number): number => row[column] * PAGE_SIZE_BYTES;
-  return {
-    pssBytes: bytesOfPss(row[schemeAt + OF_PSS]),
-    ussBytes: { least: bytes(schemeAt + OF_PRIVATE_LEAST), most: bytes(schemeAt + OF_PRIVATE_MOST) },
-    rssBytes: bytes(SUM_RSS),
-    rssAnonBytes: bytes(SUM_ANON),
-    rssFileBytes: bytes(SUM_FILE),
-    rssShmemBytes: bytes(SUM_SHMEM),
-    swapBytes: swapPages * PAGE_SIZE_BYTES,
-    hugetlbBytes: bytes(SUM_HUGETLB),
-    pmdMappedBytes: bytes(SUM_PMD_ANON) + bytes(SUM_PMD_SHMEM) + bytes(SUM_PMD_FILE),
-  };
+/** Columns of a table of sums that figures are made of, in the order of a FigureTotal. */
+export function figureColumns(schemeAt: number): readonly number[] {
+  return [
+    schemeAt + OF_PSS,
+    schemeAt + OF_PRIVATE_LEAST,
+    schemeAt + OF_PRIVATE_MOST,
+    SUM_RSS,
+    SUM_ANON,
+    SUM_FILE,
+    SUM_SHMEM,
+    SUM_HUGETLB,
+    SUM_PMD_ANON,
+    SUM_PMD_SHMEM,
+    SUM_PMD_FILE,
+  ];
 }
 
-/** The figures of rows [from, end) together, swap entries by row in `swapPages`. */
-export function figuresOfRows(
-  { sums, schemeAt, swapPages }: { sums: MappingSums; schemeAt: number; swapPages: Float64Array },
+/** Sums of the columns of figureColumns, and then of swap entries: pages, and Pss in its units. */
+export type FigureTotal = number[];
+
+/** A total of nothing. */
+export function emptyTotal(columns: readonly number[]): FigureTotal {
+  return [...columns.map(() => 0), 0];
+}
+
+/** Adds the rows [from, end). A plain array for each of tens of thousands of VMAs; a typed one lives outside of the heap. */
+export function addRows(
+  total: FigureTotal,
+  { sums, columns, swapPages }: { sums: MappingSums; columns: readonly number[]; swapPages: Float64Array },
   from: number,
   end: number,
-): MemoryFigures {
-  const total = new Float64Array(sums.width);
-  sums.combine(from, end, total);
-  let swap = 0;
-  for (let row = from; row < end; row++) swap += swapPages[row];
-  return figuresOfRow(total, schemeAt, swap);
+): void {
+  const { values, width } = sums;
+  const count = columns.length;
+  for (let row = from; row < end; row++) {
+    for (let index = 0; index < count; index++) total[index] += values[row * width + columns[index]];
+    total[count] += swapPages[row];
+  }
+}
+
+/** The figures of a total. */
+export function figuresOfTotal(total: FigureTotal): MemoryFigures {
+  const [pss, least, most, rss, anon, file, shmem, hugetlb, pmdAnon, pmdShmem, pmdFile, swap] = total;
+  return {
+    pssBytes: bytesOfPss(pss),
+    ussBytes: { least: least * PAGE_SIZE_BYTES, most: most * PAGE_SIZE_BYTES },
+    rssBytes: rss * PAGE_SIZE_BYTES,
+    rssAnonBytes: anon * PAGE_SIZE_BYTES,
+    rssFileBytes: file * PAGE_SIZE_BYTES,
+    rssShmemBytes: shmem * PAGE_SIZE_BYTES,
+    swapBytes: swap * PAGE_SIZE_BYTES,
+    hugetlbBytes: hugetlb * PAGE_SIZE_BYTES,
+    pmdMappedBytes: (pmdAnon + pmdShmem + pmdFile) * PAGE_SIZE_BYTES,
+  };
 }
 
 /** The sum of several, each as it is printed. */
@@ -118,23 +147,20 @@ export function sumFigures(several: readonly MemoryFigures[]): MemoryFigures {
   };
 }
 
-/** How much a figure changed from A to B; null: there is none on that side. */
-function figureChange(a: MemoryFigures | null, b: MemoryFigures | null, key: keyof MemoryFigures): Range {
-  const one = rangeOf(a ?? NO_FIGURES, key);
-  const other = rangeOf(b ?? NO_FIGURES, key);
-  const ends = [other.least - one.least, other.most - one.most];
-  return { least: Math.min(...ends), most: Math.max(...ends) };
-}
-
 /** A figure as a range, whether or not it is one. */
 export function rangeOf(figures: MemoryFigures, key: keyof MemoryFigures): Range {
   const figure = figures[key];
   return typeof figure === "number" ? { least: figure, most: figure } : figure;
 }
 
-/** The largest change of any figure, in bytes, without its sign; of a range the farther end. */
+/** The largest change of any figure, in bytes, without its sign; of a range the farther end. null: nothing there. */
 export function changeBytes(a: MemoryFigures | null, b: MemoryFigures | null): number {
-  return Math.max(...FIGURE_KEYS.map((key) => distance(figureChange(a, b, key))));
+  const one = a ?? NO_FIGURES;
+  const other = b ?? NO_FIGURES;
+  let largest = Math.abs(other.ussBytes.least - one.ussBytes.least);
+  largest = Math.max(largest, Math.abs(other.ussBytes.most - one.ussBytes.most));
+  for (const key of PLAIN_KEYS) largest = Math.max(largest, Math.abs(other[key] - one[key]));
+  return largest;
 }
 
 /** Whether some figure changed by more than both tolerances allow. What A does not have at all changed by any percentage. */
@@ -146,8 +172,4 @@ export function isBeyond(a: MemoryFigures | null, b: MemoryFigures | null, { per
       Math.abs(to - from) > bytes && Math.abs(to - from) * 100 > percent * from;
     return exceeds(one.least, other.least) || exceeds(one.most, other.most);
   });
-}
-
-function distance({ least, most }: Range): number {
-  return Math.max(Math.abs(least), Math.abs(most));
 }

@@ -89,8 +89,8 @@ export function compareMachines(a: ReportView, b: ReportView): MachineChange[] {
     derived("Mapped under the scheme", "bytes", ({ mappedBytes }) => mappedBytes),
     derived("exclusive entries", "count", ({ exclusiveEntries }) => exclusiveEntries),
     partial("partially mapped anonymous folios", "count", "folios"),
-    partial("unmapped bytes in them", "bytes", "unmappedBytes"),
-    derived("of these folios the counters show", "count", ({ partialNoticed }) => partialNoticed),
+    partial("unmapped bytes of partially mapped folios", "bytes", "unmappedBytes"),
+    derived("partially mapped folios that counters show", "count", ({ partialNoticed }) => partialNoticed),
   ];
 }
 

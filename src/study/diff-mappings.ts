@@ -7,7 +7,14 @@
  */
 import type { CapturedProcess } from "../capture/index.ts";
 import { type SideView, figuresOf } from "./capture-side.ts";
-import { type MemoryFigures, changeBytes, figuresOfRow } from "./diff-figures.ts";
+import {
+  type FigureTotal,
+  type MemoryFigures,
+  addRows,
+  changeBytes,
+  emptyTotal,
+  figuresOfTotal,
+} from "./diff-figures.ts";
 import { mappingName, matchMappings, permsOf } from "./match-mappings.ts";
 
 /** How the mappings of a process are compared. */
@@ -92,22 +99,21 @@ interface NamedVmas {
   readonly figures: MemoryFigures;
 }
 
-function sumByName({ side, schemeAt }: SideView, processes: readonly CapturedProcess[]): Map<string, NamedVmas> {
-  const { sums, swapPages } = side;
-  const found = new Map<string, { readonly row: Float64Array; vmas: number; swap: number }>();
+function sumByName(view: SideView, processes: readonly CapturedProcess[]): Map<string, NamedVmas> {
+  const found = new Map<string, { readonly total: FigureTotal; vmas: number }>();
   for (const { firstVma, endVma } of processes) {
     for (let vma = firstVma; vma < endVma; vma++) {
-      const name = mappingName(side.vmas[vma]);
-      const sum = found.get(name) ?? { row: new Float64Array(sums.width), vmas: 0, swap: 0 };
-      sums.combine(vma, vma + 1, sum.row);
+      const name = mappingName(view.side.vmas[vma]);
+      let sum = found.get(name);
+      if (sum === undefined) {
+        sum = { total: emptyTotal(view.columns), vmas: 0 };
+        found.set(name, sum);
+      }
+      addRows(sum.total, view, vma, vma + 1);
       sum.vmas++;
-      sum.swap += swapPages[vma];
-      found.set(name, sum);
     }
   }
-  return new Map(
-    [...found].map(([name, { row, vmas, swap }]) => [name, { vmas, figures: figuresOfRow(row, schemeAt, swap) }]),
-  );
+  return new Map([...found].map(([name, { total, vmas }]) => [name, { vmas, figures: figuresOfTotal(total) }]));
 }
 
 function sortChanges(changes: readonly MappingChange[]): MappingChange[] {

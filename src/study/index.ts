@@ -1,23 +1,30 @@
 /**
  * The door of the study: captures and histories under many schemes, and the verdict.
+ *
+ * A history runs on the model, with workloads, decisions and scenarios, which is two thirds of all code. Questions about a
+ * capture need none of it, so what runs a history loads its code when called; no file that this door loads at once may
+ * import memory, scenario, workloads, checker or decisions but for types (test/tidy/start-up.ts holds it to that).
  */
+import type { Capture } from "../capture/index.ts";
+import type { Scenario, StudiedHistory } from "../scenario/index.ts";
+import type { Scheme } from "../schemes/index.ts";
+import type { Workload, WorkloadValues } from "../workloads/index.ts";
+import type { WhatIf } from "./capture-what-if.ts";
+import type { WorkloadFacts } from "./compare-history.ts";
+import type { CompareOptions } from "./compare-workload.ts";
+import type { Comparison } from "./comparison.ts";
+import type { CounterLimit } from "./counter-limits.ts";
+
 export * from "./capture-report.ts";
-export { type CounterLimit, type MappingForm, counterLimits, leafEntriesThatFit } from "./counter-limits.ts";
-export { type CaptureHistory, createCaptureHistory } from "./capture-history.ts";
-export { type WhatIf, openWhatIf } from "./capture-what-if.ts";
-export { BadWhatIf, type WhatIfStep, parseWhatIf } from "./capture-what-if-steps.ts";
-export {
-  type StudyOptions,
-  type StudyProgress,
-  type StudiedComparison,
-  type WorkloadFacts,
-  comparingHistory,
-} from "./compare-history.ts";
-export { type CompareOptions, compareHistory, compareScenario, compareWorkload } from "./compare-workload.ts";
+export type { CounterLimit, MappingForm } from "./counter-limits.ts";
+export type { WhatIf } from "./capture-what-if.ts";
+export { BadWhatIf } from "./capture-what-if-steps.ts";
+export type { StudyProgress, WorkloadFacts } from "./compare-history.ts";
+export type { CompareOptions } from "./compare-workload.ts";
 export * from "./question-judge.ts";
-export { DEFAULT_BOUNDS, type SampleBounds } from "./question-sample.ts";
-export { type TurnOptions, runInTurns } from "./study-turns.ts";
-export { type WitnessBounds } from "./witness-search.ts";
+export type { SampleBounds } from "./question-sample.ts";
+export type { TurnOptions } from "./study-turns.ts";
+export type { WitnessBounds } from "./witness-search.ts";
 export * from "./comparison.ts";
 export * from "./cost-model.ts";
 export { XEON_4210R } from "./cost-profile-xeon-4210r.ts";
@@ -69,16 +76,6 @@ export {
   smapsOfProcess,
   smapsUnderScheme,
 } from "./smaps-under-scheme.ts";
-export {
-  type Edit,
-  type ShrunkLines,
-  edited,
-  linesOf,
-  removalsOf,
-  shrinkingLines,
-  simplifications,
-  textOf,
-} from "./shrink-lines.ts";
 export { type MemoryStack, type StackReport, sumStacks } from "./stack-sums.ts";
 export { type RunningSearch, type TimedSearch, startSearch } from "./search-in-thread.ts";
 export type { Schedules, SearchProgress } from "./search-protocol.ts";
@@ -135,3 +132,48 @@ export {
   type TimelineReport,
   studyTimeline,
 } from "./timeline.ts";
+
+/** Compares schemes over a workload. Throws BadWorkload for values that it cannot have. */
+export async function compareWorkload(
+  workload: Workload,
+  seeded: { readonly values: WorkloadValues; readonly seed: number },
+  options: CompareOptions,
+): Promise<Comparison> {
+  return (await import("./compare-workload.ts")).compareWorkload(workload, seeded, options);
+}
+
+/** Compares schemes over a scenario. Throws ScenarioStopped where the model cannot follow it. */
+export async function compareScenario(scenario: Scenario, options: CompareOptions): Promise<Comparison> {
+  return (await import("./compare-workload.ts")).compareScenario(scenario, options);
+}
+
+/**
+ * Compares schemes over any history: a capture with steps that did not happen. There are no witnesses. The machine's
+ * schemes are those compared; `options.schemes` that it does not have are named in `excluded`.
+ */
+export async function compareHistory(
+  history: StudiedHistory,
+  facts: WorkloadFacts,
+  options: CompareOptions,
+  processesNow?: () => number,
+): Promise<Comparison> {
+  return (await import("./compare-workload.ts")).compareHistory(history, facts, options, processesNow);
+}
+
+/**
+ * The machine of an open capture, and steps on it. The capture may be closed when this has resolved. Throws BadWhatIf for
+ * steps that cannot be.
+ * @example const whatIf = await openWhatIf(capture, ["fork 1234 2; exit 1234.1"], SCHEMES);
+ */
+export async function openWhatIf(
+  capture: Capture,
+  thenTexts: readonly string[],
+  schemes: readonly Scheme[],
+): Promise<WhatIf> {
+  return (await import("./capture-what-if.ts")).openWhatIf(capture, thenTexts, schemes);
+}
+
+/** How often a folio can be mapped before the schemes' counters overflow, form by form. About a second. */
+export async function counterLimits(schemes: readonly Scheme[]): Promise<CounterLimit[]> {
+  return (await import("./counter-limits.ts")).counterLimits(schemes);
+}

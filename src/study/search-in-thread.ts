@@ -1,15 +1,10 @@
 /**
  * A search of the checker in a thread of its own, so that the main thread hears signals and can end it cleanly.
+ *
+ * The checker is loaded where it is needed: this file stands on the way to every figure of a capture.
  */
 import { Worker } from "node:worker_threads";
-import {
-  type CheckConfiguration,
-  type CheckOptions,
-  type CheckResult,
-  type CheckWatch,
-  StepsError,
-} from "../checker/index.ts";
-import { searchInPartThreads } from "./search-in-part-threads.ts";
+import type { CheckConfiguration, CheckOptions, CheckResult, CheckWatch } from "../checker/index.ts";
 import type { Schedules, SearchProgress, SearchReply, SearchRequest } from "./search-protocol.ts";
 
 /** What was found, and how long the search itself took (not the thread's start). */
@@ -43,8 +38,6 @@ export function startSearch(
   const { schedules, lockOrderStates, workers = 1, onProgress } = more;
   const end = (): void => void Atomics.store(stop, 0, 1);
   if (workers > 1) {
-    if (schedules !== undefined) throw new StepsError("random schedules are run by one worker");
-    if (lockOrderStates !== undefined) throw new StepsError("the order of locks is looked for by one worker");
     const watch: CheckWatch = {
       now: () => performance.now(),
       progress: (progress) => {
@@ -52,7 +45,9 @@ export function startSearch(
         return stop[0] === 0;
       },
     };
-    return { done: searchInPartThreads(configuration, options, workers, watch), stop: end };
+    const alone =
+      schedules !== undefined ? "random schedules" : lockOrderStates !== undefined ? "the order of locks" : "";
+    return { done: searchOnSeveral(configuration, options, { workers, watch, alone }), stop: end };
   }
   const request: SearchRequest = {
     configuration,
@@ -66,13 +61,35 @@ export function startSearch(
     const worker = new Worker(workerUrl(), { workerData: request, execArgv: [] });
     worker.on("message", (reply: SearchReply) => {
       if (reply.type === "result") resolve(reply);
-      else if (reply.type === "refused") reject(new StepsError(reply.message));
+      else if (reply.type === "refused") void refusal(reply.message).then(reject, reject);
       else onProgress?.(reply);
     });
     worker.on("error", reject);
     worker.on("exit", () => reject(new Error("the searching thread ended early")));
   });
   return { done, stop: end };
+}
+
+async function refusal(message: string): Promise<Error> {
+  const { StepsError } = await import("../checker/index.ts");
+  return new StepsError(message);
+}
+
+interface SeveralThreads {
+  readonly workers: number;
+  readonly watch: CheckWatch;
+  /** What is asked for that one thread does alone; "" if nothing. */
+  readonly alone: string;
+}
+
+async function searchOnSeveral(
+  configuration: CheckConfiguration,
+  options: CheckOptions,
+  { workers, watch, alone }: SeveralThreads,
+): Promise<TimedSearch> {
+  if (alone !== "") throw await refusal(`${alone}: one worker does that alone`);
+  const { searchInPartThreads } = await import("./search-in-part-threads.ts");
+  return searchInPartThreads(configuration, options, workers, watch);
 }
 
 /** The worker's compiled file: beside this one, or in dist/ when this one runs as TypeScript (tests). */

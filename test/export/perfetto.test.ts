@@ -1,11 +1,12 @@
 /**
  * A Perfetto trace is what the project's schema says: read by a Protocol Buffers library that knows nothing of ours.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import protobuf from "protobufjs";
 import { afterAll, expect, test } from "vitest";
+import { Recorder } from "../../src/capture/recorder.ts";
 import { type TracedCapture, formatPerfettoTrace } from "../../src/report/index.ts";
 import { makeTestDirectory } from "../captured-child.ts";
 import { foliometer } from "../foliometer-in-process.ts";
@@ -123,11 +124,33 @@ test("a process that is gone in a later capture falls to 0, one that stays goes 
   const counters = countersOf(packets);
   expect(counters.get("5000.25 333 mem.smaps.uss mm-owner")).toBe(12 * 1024);
   expect(counters.get("5010 333 mem.smaps.uss mm-owner")).toBe(0);
-  expect(counters.get("5010 4021 mem.smaps.uss page")).toBe(348_724 * 1024);
+  // It keeps its value, so it is not written again.
+  expect(counters.has("5010 4021 mem.smaps.uss page")).toBe(false);
   const names = packets.flatMap(({ trackDescriptor }) => trackDescriptor?.process?.pid ?? []);
   expect(names.length).toBe(new Set(names).size);
   const last = packets.filter(({ processStats }) => processStats !== undefined).at(-1)?.processStats;
   expect(last?.processes.find(({ pid }) => Number(pid) === 333)).toMatchObject({ vmRssKb: "0", smrPssKb: "0" });
+});
+
+test("what changes is written, on the same track, and what does not is not", () => {
+  const changed = REPORT.processes.map((process) =>
+    process.pid === 900 ? { ...process, rssBytes: process.rssBytes + 4096, name: "renamed" } : process,
+  );
+  const packets = readTrace(
+    formatPerfettoTrace([CAPTURE, { report: { ...REPORT, processes: changed }, uptimeSeconds: 5010 }], HOW),
+  );
+  const later = packets.filter(({ timestamp }) => timestamp === "5010000000000");
+  const stats = later.flatMap(({ processStats }) => processStats?.processes ?? []);
+  expect(stats).toEqual([{ pid: 900, vmRssKb: "61208", smrRssKb: "61208" }]);
+  expect(later.flatMap(({ processTree }) => processTree?.threads ?? [])).toEqual([
+    { tid: 900, tgid: 900, name: "renamed" },
+  ]);
+  expect(later.filter(({ trackEvent }) => trackEvent !== undefined)).toEqual([]);
+});
+
+test("captures that go back in time are a bug", () => {
+  const earlier = { ...CAPTURE, uptimeSeconds: 1 };
+  expect(() => formatPerfettoTrace([CAPTURE, earlier], HOW)).toThrow(/not in the order of their time/);
 });
 
 test("captures of one boot become one trace; those of another are refused", async () => {
@@ -159,6 +182,47 @@ test("captures of one boot become one trace; those of another are refused", asyn
   );
   expect(stderr).toContain("foliometer: A trace has one clock: these captures are of different boots or machines.\n");
   expect(code).toBe(2);
+});
+
+/** Rss by pid and time, as Perfetto's counter mem.rss has it. */
+function rssOf(packets: readonly Packet[]): Record<string, string> {
+  const found = packets.flatMap(({ timestamp, processStats }) =>
+    (processStats?.processes ?? []).flatMap(({ pid, vmRssKb }) =>
+      vmRssKb === undefined ? [] : [[`${pid} at ${Number(timestamp) / 1e9}`, vmRssKb] as const],
+    ),
+  );
+  return Object.fromEntries(found);
+}
+
+test("of a recording every capture is in the trace, and one that cannot be read is named", async () => {
+  const recording = join(directory.path, "recording");
+  const recorder = new Recorder(recording, { createdBy: "a test", append: false, keyEvery: 60 });
+  for (const [index, runs] of [MADE_UP_RUNS, MADE_UP_RUNS.slice(0, 12), MADE_UP_RUNS].entries()) {
+    const facts = madeUpFacts();
+    const machine = { ...facts.machine, uptimeSeconds: 100 * (index + 1) };
+    const when = { dueAtMs: 1_700_000_000_000 + index * 5000, intervalMs: 5000, missedIntervals: 0 };
+    await recorder.add(when, (path) => void writeMadeUpCapture(path, runs, { ...facts, machine }));
+  }
+  const path = join(directory.path, "recording.pftrace");
+  const whole = await foliometer("export", recording, "--format", "perfetto", "-o", path, "--threads", "1");
+  expect(whole.code).toBe(3);
+  const rss = rssOf(readTrace(readFileSync(path)));
+  expect(rss["103 at 100"]).not.toBe("0");
+  expect(rss).toMatchObject({ "103 at 200": "0", "103 at 300": rss["103 at 100"] });
+
+  const single = await foliometer("export", `${recording}@1`, "--format", "csv", "--threads", "1");
+  expect(single.stdout).toMatch(/^103,.*,0$/m);
+
+  const [last = ""] = readdirSync(recording).filter((name) => name.endsWith("2"));
+  for (const name of readdirSync(join(recording, last))) writeFileSync(join(recording, last, name), "damaged");
+  const rest = await foliometer("export", recording, "--format", "perfetto", "-o", path, "--threads", "1");
+  expect(rest.code).toBe(3);
+  expect(rest.stderr).toMatch(/^foliometer: incomplete: capture 2 is left out: .+$/m);
+  const { "103 at 300": gone, ...kept } = rss;
+  expect(gone).toBeDefined();
+  expect(rssOf(readTrace(readFileSync(path)))).toEqual(
+    Object.fromEntries(Object.entries(kept).filter(([key]) => !key.endsWith("at 300"))),
+  );
 });
 
 test("formats that hold one capture refuse two", async () => {

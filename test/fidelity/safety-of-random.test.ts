@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import type { CowRule } from "../../src/memory/index.ts";
 import { type ContentsCheck, checkContentsOf, parseScenario, scenarioOf } from "../../src/scenario/index.ts";
-import { shrinkingLines } from "../../src/study/index.ts";
+import { shrinkingLines } from "../../src/study/shrink-lines.ts";
 import { randomScenario } from "./random-scenario.ts";
 import type { ProfileName } from "./wishes.ts";
 

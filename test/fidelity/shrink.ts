@@ -7,7 +7,7 @@
  * comes out fails in the same way, and parses.
  */
 import { parseScenario } from "../../src/scenario/index.ts";
-import { type Edit, edited, linesOf, removalsOf, simplifications, textOf } from "../../src/study/index.ts";
+import { type Edit, edited, linesOf, removalsOf, simplifications, textOf } from "../../src/study/shrink-lines.ts";
 
 /** Says of each text whether it still fails in the way that is looked for. */
 export type Decide<Job> = (

@@ -7,7 +7,8 @@
  */
 import { afterAll, expect, test } from "vitest";
 import type { LiveCapture } from "../../src/capture/index.ts";
-import { createCaptureHistory, parseWhatIf } from "../../src/study/index.ts";
+import { parseWhatIf } from "../../src/study/capture-what-if-steps.ts";
+import { createCaptureHistory } from "../../src/study/capture-history.ts";
 import { only, withCapture } from "./captured.ts";
 import { withFolios } from "./folios.ts";
 import { framesOf } from "./kernel-view.ts";
