@@ -12,6 +12,7 @@ import { describe, expect, test } from "vitest";
 import { checkFileNames, checkFloors, checkPurity, checkReached, checkRegistry } from "./tidy/house-rules.ts";
 import { checkChangelog, checkDependencies, checkLock, checkWords } from "./tidy/paper-rules.ts";
 import { parseImports, projectRoot, readTree, type SourceFile } from "./tidy/source-tree.ts";
+import { CAPTURE_COMMANDS, checkStartUp, loadedBy } from "./tidy/start-up.ts";
 
 const tree = readTree();
 
@@ -61,9 +62,11 @@ describe("the tree", () => {
       "src/x/i.ts",
       "src/x/j-worker.ts",
     ]);
-    expect(found.filter(({ typeOnly }) => typeOnly).map(({ specifier }) => specifier)).toEqual([
+    expect(found.filter(({ typeOnly }) => typeOnly).map(({ specifier }) => specifier)).toEqual(["../b/index.ts"]);
+    expect(found.filter(({ atOnce }) => !atOnce).map(({ specifier }) => specifier)).toEqual([
       "../b/index.ts",
-      "./c.ts",
+      "./i.ts",
+      "./j-worker.js",
     ]);
   });
 });
@@ -128,6 +131,38 @@ describe("the lower floors run in the browser", () => {
     }
     expect(checkPurity(importing("src/capture/a.ts", text))).toEqual([]);
     expect(checkPurity(importing("src/kernel/a.test.ts", text))).toEqual([]);
+  });
+});
+
+describe("a question about a capture loads none of the model", () => {
+  test("in this tree", () => {
+    expect(checkStartUp(tree)).toEqual([]);
+  });
+
+  test("and not because nothing is seen: each command loads the capture, the study and the report", () => {
+    for (const command of CAPTURE_COMMANDS) {
+      const floors = new Set([...loadedBy(tree, `src/cli/${command}.ts`).keys()].map((path) => path.split("/")[1]));
+      expect([...floors], command).toEqual(expect.arrayContaining(["capture", "study", "report"]));
+    }
+    expect([...loadedBy(tree, "src/cli/run.ts").keys()].some((path) => path.startsWith("src/memory/"))).toBe(true);
+  });
+
+  const command = { path: "src/cli/report.ts", text: 'const { x } = await import("../study/index.ts");' };
+  const file = { path: "src/study/a.ts", text: 'import { ANON } from "../memory/index.ts";' };
+  const model = { path: "src/memory/index.ts", text: "" };
+
+  test("an import of it by a file behind the door is reported with the way there", () => {
+    const door = { path: "src/study/index.ts", text: 'export { type X } from "./a.ts";' };
+    expect(checkStartUp([command, door, file, model], ["report"])).toEqual([
+      "foliometer report loads src/memory/index.ts: src/cli/report.ts -> src/study/index.ts -> src/study/a.ts",
+    ]);
+  });
+
+  test.each([
+    ["when called", 'export async function x() {\n  return import("./a.ts");\n}'],
+    ["for its types", 'export type { X } from "./a.ts";'],
+  ])("a door may name a file that imports it %s", (_, text) => {
+    expect(checkStartUp([command, { path: "src/study/index.ts", text }, file, model], ["report"])).toEqual([]);
   });
 });
 

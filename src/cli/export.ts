@@ -114,7 +114,7 @@ Examples:
   foliometer export night --format openmetrics --timestamps -o night.om
   foliometer export mon tue wed --format perfetto -o week.pftrace
   foliometer export recorded --format perfetto -o night.pftrace         a recording, from its beginning to its end
-  foliometer export night --format stacks --value uss | flamegraph.pl --countname bytes > night.svg
+  foliometer export night --format stacks --value uss | flamegraph.pl > night.svg
   foliometer export night --format pprof --scheme mm-owner -o after.pb.gz
   foliometer export night --format parquet -o tables && duckdb -c "from 'tables/vmas.parquet'"`;
 

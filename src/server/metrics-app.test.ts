@@ -1,7 +1,8 @@
 import type { Hono } from "hono";
 import { expect, test } from "vitest";
 import { HeldSource, madeUpScrape, readySource } from "../../test/server/made-up-scrape.ts";
-import type { Scrape, ScrapeSource } from "../study/index.ts";
+import { madeUpReport } from "../../test/report/made-up-report.ts";
+import { type Scrape, type ScrapeSource, groupFigures } from "../study/index.ts";
 import { createMetricsApp } from "./metrics-app.ts";
 import { SharedScrape } from "./shared-scrape.ts";
 
@@ -126,6 +127,18 @@ test("what is missing is counted by reason, and no figure stands without its res
   const ended = await metrics(serve(readySource(withGaps({ ended: 3 }))));
   expect(valueOf(ended, "foliometer_scrape_complete")).toBe(1);
   expect(valueOf(ended, 'foliometer_left_out{reason="ended"}')).toBe(3);
+});
+
+test("a sum with a process of an earlier reading is stale, as the machine's are, and other sums are not", async () => {
+  const report = madeUpReport();
+  const stalePids = new Set([4021]);
+  const groups = groupFigures(report, { by: "program", top: Infinity, stalePids });
+  const text = await metrics(serve(readySource({ ...withGaps({ stale: 1 }), groups })));
+  const lines = text.split("\n").filter((line) => /^(?:process_memory|foliometer_meminfo)_bytes\{/.test(line));
+  const stale = lines.filter((line) => line.includes('partial="stale"'));
+  expect(stale).toEqual(lines.filter((line) => /program="redis-server"|field=.*scheme=/.test(line)));
+  expect(stale.length).toBeGreaterThan(10);
+  expect(text).not.toContain('partial="missing"');
 });
 
 test("a cached answer says that it is one, and how old it is", async () => {

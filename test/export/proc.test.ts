@@ -166,3 +166,16 @@ test("a capture without smaps has no /proc to write", async () => {
   expect(code).toBe(2);
   expect(existsSync(place)).toBe(false);
 });
+
+test("a process without smaps in a capture is left out and named, and the export is incomplete", async () => {
+  const partly = join(directory.path, "partly");
+  // Of processes 100, 101 (one address space) and 103, only the first two have a VMA with smaps.
+  writeMadeUpCapture(partly, MADE_UP_RUNS);
+  const place = join(directory.path, "some");
+  const { stderr, code } = await foliometer("export", partly, "--format", "proc", "-o", place, "--threads", "1");
+  expect(stderr).toContain("foliometer: incomplete: 1 process without smaps left out, the first is 103.\n");
+  expect(stderr).toMatch(/^foliometer: [0-9]+ notes? on estimated VMAs, the first is: page, process 100: /m);
+  expect(code).toBe(3);
+  expect(readdirSync(join(place, "proc")).toSorted()).toEqual(["100", "101", "meminfo", "uptime", "version"]);
+  expect(readFileSync(join(place, "proc/100/stat"), "utf8").split(" ")).toHaveLength(52);
+});

@@ -22,6 +22,8 @@ const KIB = 1024;
 /** Others share libraries with a target and come and go. */
 const PSS_TOLERANCE_KB = 16;
 const ALL = { budgetMs: Infinity, turnMs: 0 };
+const PARTS = { budgetMs: 50, turnMs: 0 };
+const ROUNDS_MAX = 500;
 
 async function withReader<T>(body: (reader: IncrementalReader) => Promise<T>): Promise<T> {
   const reader = new IncrementalReader();
@@ -80,12 +82,13 @@ test("after every change a refresh has the kernel's figures, of those who change
 test("of a machine with everything on it a reading in parts says the same as one in one go", async (ctx) => {
   const { targets } = await startMenagerie(ctx, targetProgram(ctx));
   await withReader(async (reader) => {
-    // Nothing is read at once: one process at a time, until all were.
-    let study = await look(reader, { budgetMs: 0, turnMs: 0 });
-    for (let rounds = 0; targets.some((target) => find(study, target) === undefined) && rounds < 1000; rounds++) {
-      study = await look(reader, { budgetMs: 0, turnMs: 0 });
+    // In parts of 50 ms of reading, until all were read.
+    let capture = await reader.refresh(PARTS);
+    const isThere = ({ pid }: Target): boolean => capture.processes.some((process) => process.pid === pid);
+    for (let rounds = 0; !targets.every(isThere) && rounds < ROUNDS_MAX; rounds++) {
+      capture = await reader.refresh(PARTS);
     }
-    study = await look(reader);
+    const study = await look(reader);
     const whole = await reportOf({});
     const figuresOf = ({
       rssBytes,
@@ -202,7 +205,7 @@ test("keys lead into a process, a VMA and back, and q gives the terminal back", 
   const steps: readonly (readonly [string, RegExp])[] = [
     ["R", /Processes by rss/],
     ["h", /Any key goes back/],
-    ["x", /Processes by rss/],
+    ["x", /q quit/],
     ["/watch\r", /filter: watch/],
     ["\r", /VMAs by rss of \d+/],
     ["\r", /VMA at [0-9a-f]+ of/],

@@ -22,6 +22,8 @@ export interface Import {
   readonly target: string | undefined;
   /** Only types: nothing of it is left at run time. */
   readonly typeOnly: boolean;
+  /** Loaded when the importing file is, and not by a call of `import()` or as a thread. */
+  readonly atOnce: boolean;
 }
 
 export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -62,10 +64,12 @@ export function parseImports(file: SourceFile): Import[] {
   for (const form of [STATIC_IMPORT, BARE_IMPORT, DYNAMIC_IMPORT, URL_REFERENCE]) {
     for (const { groups } of code.matchAll(form)) {
       const specifier = groups?.specifier ?? "";
+      const typeOnly = isTypeOnly(groups?.clause);
       imports.push({
         specifier,
         target: resolveTarget(file.path, specifier),
-        typeOnly: isTypeOnly(groups?.clause),
+        typeOnly,
+        atOnce: !typeOnly && (form === STATIC_IMPORT || form === BARE_IMPORT),
       });
     }
   }
@@ -77,14 +81,9 @@ function resolveTarget(from: string, specifier: string): string | undefined {
   return posix.join(posix.dirname(from), specifier).replace(/\.js$/, ".ts");
 }
 
-/** `import type {...}`, or braces in which every name is a `type`. */
+/** `import type {...}`. Braces in which every name is a `type` are emptied, but the file is loaded. */
 function isTypeOnly(clause: string | undefined): boolean {
-  if (clause === undefined) return false;
-  if (/^type\s/.test(clause)) return true;
-  const names = /^\{(?<names>[^}]*)\}$/.exec(clause.trim())?.groups?.names;
-  if (names === undefined) return false;
-  const list = names.split(",").map((name) => name.trim());
-  return list.every((name) => name === "" || name.startsWith("type "));
+  return clause !== undefined && /^type\s/.test(clause);
 }
 
 /** A test, or a file that only tests read. */
