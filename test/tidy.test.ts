@@ -139,10 +139,10 @@ describe("a question about a capture loads none of the model", () => {
     expect(checkStartUp(tree)).toEqual([]);
   });
 
-  test("and not because nothing is seen: each command loads the capture, the study and the report", () => {
+  test("and not because nothing is seen: each command loads the capture and the report", () => {
     for (const command of CAPTURE_COMMANDS) {
       const floors = new Set([...loadedBy(tree, `src/cli/${command}.ts`).keys()].map((path) => path.split("/")[1]));
-      expect([...floors], command).toEqual(expect.arrayContaining(["capture", "study", "report"]));
+      expect([...floors], command).toEqual(expect.arrayContaining(["capture", "report"]));
     }
     expect([...loadedBy(tree, "src/cli/run.ts").keys()].some((path) => path.startsWith("src/memory/"))).toBe(true);
   });

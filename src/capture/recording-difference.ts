@@ -65,6 +65,8 @@ export function differenceOf(base: RecordedTable, next: RecordedTable): TableDif
  */
 export function applyDifference(base: RecordedTable, { steps, inserted }: TableDifference): RecordedTable {
   const { copyFrom, copyRows, insertRows } = steps;
+  // Most tables of most captures: nothing changed, and nothing needs to be copied.
+  if (copyFrom.length === 1 && copyRows[0] === base.rows && inserted.rows === 0) return base;
   let rows = inserted.rows;
   for (const copied of copyRows) rows += copied;
   const builder = new TableBuilder(base.schema, rows);

@@ -207,7 +207,7 @@ async function writeFormat({ capture, report, sums, schemes }: ExportSource, opt
       await writeResult(output, reports.formatReportJson(reports.selectReport(report, { sort: "pss" })));
       return false;
     case "parquet":
-      await writeTables(output, reports.exportTables(capture, sums, report, ids));
+      await writeTables(output, await reports.exportTables(capture, sums, report, ids));
       return false;
     case "stacks":
     case "pprof": {

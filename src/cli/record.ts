@@ -32,7 +32,7 @@ Examples:
   foliometer record -o night                          every 5 seconds until Ctrl-C
   foliometer record -o night --interval 1m --for 12h
   foliometer record -o build --interval 1s -- make -j8
-  foliometer record -o one --only -- ./server --port 8080
+  foliometer record -o one --only -- ./server 8080
   foliometer timeline night                           Rss, Pss and Uss over that time
   foliometer report night --at 12                     one capture out of it
 

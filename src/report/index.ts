@@ -1,3 +1,5 @@
+import type { ExportTable, exportTables as tablesOf } from "./export-tables.ts";
+
 export { formatAnswerJson } from "./answer-json.ts";
 export { type CalibrationTextOptions, formatCalibrationText } from "./calibration-text.ts";
 export { type ListedCase, formatCheckCases, formatCheckCasesJson } from "./check-cases-text.ts";
@@ -38,7 +40,7 @@ export { type PerfettoOptions, PerfettoTrace, type TracedCapture, formatPerfetto
 export { formatPprof } from "./export-pprof.ts";
 export { type ProcFile, type ProcProcess, formatProcMachine, formatProcProcess } from "./export-proc.ts";
 export { type StackValue, formatCollapsedStacks } from "./export-stacks.ts";
-export { type ExportTable, exportTables } from "./export-tables.ts";
+export type { ExportTable } from "./export-tables.ts";
 export {
   FOLIO_SORT_KEYS,
   type FolioSortKey,
@@ -111,3 +113,8 @@ export async function formatReportJsonSchema(): Promise<string> {
 }
 export { type DiffTextOptions, formatDiffText } from "./diff-text.ts";
 export { DIFF_SORT_KEYS, type DiffSelection, type DiffSortKey, selectDiff } from "./select-diff.ts";
+
+/** Tables for Parquet. Loaded on demand: only they need the columns of the sums. */
+export async function exportTables(...given: Parameters<typeof tablesOf>): Promise<readonly ExportTable[]> {
+  return (await import("./export-tables.ts")).exportTables(...given);
+}
