@@ -30,8 +30,8 @@ afterAll(() => {
   vi.unstubAllEnvs();
 });
 
-test("README.md has an example of report, run, compare, cow and check", () => {
-  expect(EXAMPLES.map(({ args }) => args[0])).toEqual(["report", "run", "compare", "cow", "check"]);
+test("README.md has an example of report, free, who, run, compare, cow and check", () => {
+  expect(EXAMPLES.map(({ args }) => args[0])).toEqual(["report", "free", "who", "run", "compare", "cow", "check"]);
 });
 
 test.each(EXAMPLES)("foliometer $args prints what README.md shows", async ({ args, lines }) => {

@@ -23,7 +23,7 @@ import {
   isRecording,
   listCaptures,
 } from "./recording-entry.ts";
-import { compareTables, readWholeCapture, tableOf, writeDifference } from "./recording-files.ts";
+import { compareTables, findTooLarge, readWholeCapture, tableOf, writeDifference } from "./recording-files.ts";
 import { writeRuns } from "./recording-runs.ts";
 import { type RecordedTables, type RecordedTable, sourcesOf, toAbsolute } from "./recording-table.ts";
 import { MACHINE_TABLE, MAPPINGS_TABLE, PROCESSES_TABLE } from "./table-schema.ts";
@@ -84,6 +84,7 @@ export class Recorder {
     this.createdBy = options.createdBy;
     this.keyEvery = options.keyEvery ?? KEY_EVERY;
     this.beganHere = preparePlace(directory, options);
+    removeLeftovers(directory);
     this.next = (listCaptures(directory).at(-1) ?? -1) + 1;
   }
 
@@ -126,6 +127,8 @@ export class Recorder {
   private async enter(path: string, when: RecordedWhen & { readonly number: number }): Promise<TakenCapture> {
     const taken = join(path, TAKEN_NAME);
     const manifest = readManifest(taken);
+    const tooLarge = findTooLarge(manifest);
+    if (tooLarge !== undefined) throw new CannotWriteCapture(`Cannot record a capture with ${tooLarge}.`);
     const tables = await readWholeCapture(taken, manifest);
     const runs = writeRuns(toAbsolute(tableOf(tables, MAPPINGS_TABLE)), path);
     const files = [...manifest.files.filter(({ table }) => table !== MAPPINGS_TABLE.name), runs];
@@ -172,6 +175,15 @@ function preparePlace(directory: string, { createdBy, append }: RecorderOptions)
     return isThere ? "file" : "directory";
   } catch (error) {
     throw new CannotWriteCapture(`Cannot record into ${directory} (${(error as NodeJS.ErrnoException).code}).`);
+  }
+}
+
+/** What recorders that were killed have left of a capture; those of one that still runs are not touched. */
+function removeLeftovers(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const pid = /^\.[0-9]{6}\.partial-(?<pid>[0-9]+)-[0-9a-f]{6}$/.exec(name)?.groups?.pid;
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    rmSync(join(directory, name), { recursive: true, force: true });
   }
 }
 

@@ -27,13 +27,14 @@ import {
   captureDirectory,
   newRowsName,
 } from "./recording-entry.ts";
-import { RECORDED_RUNS_MAX, readRuns, writeRuns } from "./recording-runs.ts";
+import { readRuns, writeRuns } from "./recording-runs.ts";
 import {
   RECORDED_TABLES,
   type RecordedTable,
   type RecordedTables,
   TableBuilder,
   recordedTable,
+  rowsMost,
   sourcesOf,
   tableColumnsOf,
   toAbsolute,
@@ -41,6 +42,19 @@ import {
 } from "./recording-table.ts";
 import { type StoredFiles, checkStoredFile } from "./stored-files.ts";
 import { MAPPINGS_TABLE, TABLES, type TableSchema } from "./table-schema.ts";
+
+/** Which table of a capture has more rows than a recording takes, in words; undefined if none has. */
+export function findTooLarge({ files }: Pick<Manifest, "files">): string | undefined {
+  for (const schema of RECORDED_TABLES) {
+    const most = rowsMost(schema);
+    if (rowsIn(files, schema) > most) return `more than ${most} rows in the table "${schema.name}"`;
+  }
+  return undefined;
+}
+
+function rowsIn(files: Manifest["files"], { name }: TableSchema): number {
+  return files.reduce((sum, { table, rows }) => sum + (table === name ? rows : 0), 0);
+}
 
 /** Reads all tables of a whole capture, whose files must have been checked; the runs are put in order. */
 export async function readWholeCapture(directory: string, { files }: Pick<Manifest, "files">): Promise<RecordedTables> {
@@ -108,6 +122,8 @@ export async function readDifference(
   base: RecordedTables,
 ): Promise<RecordedTables> {
   const directory = captureDirectory(recording, number);
+  const tooLarge = findTooLarge(capture);
+  if (tooLarge !== undefined) throw new BadCapture("damaged", directory, `claims ${tooLarge}`);
   for (const file of files) checkStoredFile(directory, file);
   const steps = await readSteps(join(directory, STEPS_NAME));
   const tables = new Map<string, RecordedTable>();
@@ -119,12 +135,9 @@ export async function readDifference(
       ? recordedTable(schema, await readTable(path, schema))
       : new TableBuilder(schema, 0).finish();
     const difference: TableDifference = { steps: steps[index], inserted };
-    const rows = capture.files.reduce((sum, file) => sum + (file.table === schema.name ? file.rows : 0), 0);
     const before = tableOf(base, schema);
-    const problem =
-      rows > RECORDED_RUNS_MAX
-        ? `a table of more than ${RECORDED_RUNS_MAX} rows`
-        : checkSteps(difference.steps, { baseRows: before.rows, inserted: inserted.rows, rows });
+    const lengths = { baseRows: before.rows, inserted: inserted.rows, rows: rowsIn(capture.files, schema) };
+    const problem = checkSteps(difference.steps, lengths);
     if (problem !== undefined) throw new BadCapture("damaged", join(directory, STEPS_NAME), `has ${problem}`);
     tables.set(schema.name, applyDifference(before, difference));
   }

@@ -126,6 +126,14 @@ describe("whatever is done to a recording, each capture is the one that was take
     );
   });
 
+  test("an entry that claims more rows than memory has", async () => {
+    rmSync(recording, { recursive: true, force: true });
+    cpSync(good, recording, { recursive: true });
+    const path = join(recording, "000001", "entry.json");
+    writeFileSync(path, readFileSync(path, "utf8").replace(/("table":"vmas","bytes":\d+,"rows":)\d+/, "$19000000"));
+    await expect(openRecording(recording).openCapture(1)).rejects.toThrow('rows in the table "vmas"');
+  });
+
   test("an entry with any value anywhere", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(), { minLength: 1, maxLength: 5 }), fc.jsonValue(), async (way, value) => {

@@ -6,16 +6,12 @@
  * below). The stretches are put in order as wholes, which costs a copy, not a sort of a million runs.
  */
 import { join } from "node:path";
-import { BadCapture } from "./bad-capture.ts";
 import { type ManifestFile, measureFile } from "./manifest.ts";
 import { readMappingGroups, writeMappingFooter } from "./mapping-file.ts";
 import { MAPPING_COLUMNS, MappingPart, type StoredGroup, StoredGroups, partName } from "./mapping-part.ts";
 import type { RecordedTable, WordColumn } from "./recording-table.ts";
 import { BLOCK_RUNS, WORDS_PER_RUN } from "./run-layout.ts";
 import { MAPPINGS_TABLE } from "./table-schema.ts";
-
-/** Runs of a capture in a recording: 1 GiB of memory. */
-export const RECORDED_RUNS_MAX = 2 ** 25;
 
 /** Columns as indexes of the table's columns. */
 const VMA = 0;
@@ -25,9 +21,6 @@ const ADDRESS = 1;
 export function readRuns(paths: readonly string[]): RecordedTable {
   const groups = paths.flatMap((path) => readMappingGroups(path));
   const rows = groups.reduce((sum, group) => sum + group.rows, 0);
-  if (rows > RECORDED_RUNS_MAX) {
-    throw new BadCapture("foreign", paths[0], `has more than ${RECORDED_RUNS_MAX} runs, more than a recording takes`);
-  }
   return inOrder(loadColumns(groups, rows));
 }
 

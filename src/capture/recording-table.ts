@@ -56,6 +56,15 @@ const RELATIVE_COLUMNS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   [MAPPINGS_TABLE.name, new Set(["vma"])],
 ]);
 
+/** Words of one table in memory, 1 GiB: 2^25 runs, or a million VMAs. */
+const TABLE_WORDS_MAX = 2 ** 28;
+
+/** Rows of a table that a recording takes: a difference must not ask for more memory than any capture needs. */
+export function rowsMost({ columns }: TableSchema): number {
+  const words = columns.reduce((sum, spec) => sum + (spec.type === "text" ? 2 : widthOf(spec)), 0);
+  return Math.floor(TABLE_WORDS_MAX / words);
+}
+
 /** Words that a row of a column of numbers takes. */
 export function widthOf({ type, nullable }: ColumnSpec): 1 | 2 {
   return type === "int32" && !nullable ? 1 : 2;

@@ -144,6 +144,20 @@ describe("what a recorder writes", () => {
     expect(openRecording(recording).captures.map(({ number }) => number)).toEqual([0, 1, 2]);
   });
 
+  test("what a killed recorder left of a capture goes when the recording is gone on with, nothing else", async () => {
+    await recordChanges([AS_IT_IS]);
+    // No process has a pid beyond 2^22.
+    const names = [
+      ".000001.partial-4194305-abcdef",
+      `.000001.partial-${process.pid}-abcdef`,
+      ".000001.partial",
+      "mine",
+    ];
+    for (const name of names) mkdirSync(join(recording, name));
+    expect(new Recorder(recording, { ...OPTIONS, append: true }).directory).toBe(recording);
+    expect(readdirSync(recording).toSorted()).toEqual([...names.slice(1), "000000", "recording.json"].toSorted());
+  });
+
   test("files of others are left alone", () => {
     mkdirSync(recording);
     writeFileSync(join(recording, "mine"), "");

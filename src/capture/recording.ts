@@ -20,7 +20,7 @@ import {
   manifestOf,
   readEntry,
 } from "./recording-entry.ts";
-import { readDifference, readWholeCapture, storedFilesOf } from "./recording-files.ts";
+import { findTooLarge, readDifference, readWholeCapture, storedFilesOf } from "./recording-files.ts";
 import type { RecordedTables } from "./recording-table.ts";
 import { checkStoredFile } from "./stored-files.ts";
 
@@ -90,6 +90,8 @@ class Replay {
     if (from !== this.at) {
       const key = captureDirectory(this.directory, from);
       const manifest = readManifest(key);
+      const tooLarge = findTooLarge(manifest);
+      if (tooLarge !== undefined) throw new BadCapture("damaged", key, `claims ${tooLarge}`);
       for (const file of manifest.files) checkStoredFile(key, file);
       this.tables = await readWholeCapture(key, manifest);
       this.at = from;

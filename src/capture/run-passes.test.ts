@@ -39,6 +39,8 @@ const layout = fc.record({
   }),
   alive: fc.array(fc.boolean(), { minLength: MMS, maxLength: MMS }),
   classes: fc.array(fc.nat(CLASSES - 1), { minLength: 1, maxLength: 30 }),
+  /** Frames next to each other that are of one class. */
+  stretch: fc.constantFrom(1, 37, 64, 200),
   runs: fc.array(
     fc.record({
       vma: fc.nat(MMS * VMAS_PER_MM - 1),
@@ -176,7 +178,7 @@ test("histograms count every entry once, and those of PMDs again under the class
       const tables = makeTables(made);
       const classOfFrame = Int32Array.from(
         { length: FRAME_COUNT },
-        (_, pfn) => made.classes[pfn % made.classes.length],
+        (_, pfn) => made.classes[Math.floor(pfn / made.stretch) % made.classes.length],
       );
       const expected = new Map<string, number>();
       const add = (vma: number, classOf: number, attributes: number): void => {

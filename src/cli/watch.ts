@@ -71,15 +71,16 @@ export function addWatch(program: Command, run: (action: () => Promise<number>) 
 
 async function watch(options: WatchOptions): Promise<number> {
   if (options.batch === undefined) refuseWithoutTerminal(options);
-  const [{ IncrementalReader }, { schemeOf }] = await Promise.all([
+  const [{ IncrementalReader }, { schemeOf }, { initialView }] = await Promise.all([
     import("../capture/index.ts"),
     import("./choose-schemes.ts"),
+    import("../report/index.ts"),
   ]);
   if (options.scheme !== undefined) schemeOf(options.scheme);
   for (const flag of LONG_RUN_FLAGS) setFlagsFromString(flag);
   const reader = new IncrementalReader();
   try {
-    const watcher = new Watcher(reader, options);
+    const watcher = new Watcher(reader, options, initialView(options.sort));
     await (options.batch === undefined ? watcher.runOnScreen() : watcher.printMoments(options.batch));
     return EXIT_DONE;
   } finally {
@@ -110,19 +111,11 @@ class Watcher {
   private isOver = false;
   private wake = new AbortController();
 
-  constructor(reader: IncrementalReader, options: WatchOptions) {
+  constructor(reader: IncrementalReader, options: WatchOptions, view: WatchView) {
     this.reader = reader;
     this.options = options;
     this.cost = { cpuShare: 0, intervalMs: options.interval, elapsedMs: options.interval };
-    this.view = {
-      level: "processes",
-      sort: options.sort,
-      reverse: false,
-      filter: "",
-      typing: false,
-      frozen: false,
-      help: false,
-    };
+    this.view = view;
   }
 
   /** Prints moments as text or JSON. */

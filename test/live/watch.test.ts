@@ -16,7 +16,10 @@ import { privateKb, rollup } from "./kernel-view.ts";
 import { startMenagerie } from "./menagerie.ts";
 import { endTargets, type Target, targetProgram } from "./target.ts";
 
-afterAll(endTargets);
+afterAll(async () => {
+  for (const terminal of WatchedTerminal.running) terminal.kill();
+  await endTargets();
+});
 
 const KIB = 1024;
 /** Others share libraries with a target and come and go. */
@@ -149,6 +152,8 @@ const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** The screen on a terminal of 100 columns and 30 rows; behind it the shell prints its exit code and the terminal's state. */
 class WatchedTerminal {
+  /** Those that a test did not see the end of. */
+  static readonly running = new Set<WatchedTerminal>();
   readonly child: ChildProcess;
   output = "";
   private readonly ended: Promise<unknown>;
@@ -162,6 +167,7 @@ class WatchedTerminal {
       env: { ...process.env, TERM: "xterm", NO_COLOR: "1" },
     });
     this.ended = new Promise((resolve) => this.child.once("close", resolve));
+    WatchedTerminal.running.add(this);
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.output += text));
   }
 
@@ -171,6 +177,12 @@ class WatchedTerminal {
 
   press(keys: string): void {
     this.child.stdin?.write(keys);
+  }
+
+  /** Ends the screen, and with it the shell behind it. */
+  kill(): void {
+    if (this.pid > 0) process.kill(this.pid, "SIGKILL");
+    else this.child.kill("SIGKILL");
   }
 
   /** Waits for output from `from` on that matches, or ends with a text. */
@@ -186,6 +198,7 @@ class WatchedTerminal {
   /** The output behind the screen, when all has ended. */
   async end(): Promise<string> {
     await this.ended;
+    WatchedTerminal.running.delete(this);
     return this.output.slice(this.output.lastIndexOf(LEAVE_SCREEN));
   }
 }
