@@ -83,13 +83,15 @@ async function prepare(workload: Started, { directory, onProgress }: Bench): Pro
   const place = findPlace(workload.redisChildPid, ({ rights, name }) => rights === "rw-p" && name === "");
   const sharedPlace = findPlace(backend, ({ rights }) => rights === "rw-s");
   const captures = [join(directory, "earlier"), join(directory, "later")] as const;
-  for (const capture of captures) {
-    onProgress(`foliometer capture -o ${capture}`);
-    await runFoliometer(foliometer, ["capture", "-o", capture, "--quiet"]);
+  const captureWithSmaps = join(directory, "with-smaps");
+  for (const words of [[captures[0]], [captures[1]], [captureWithSmaps, "--with-smaps"]]) {
+    onProgress(`foliometer capture -o ${words.join(" ")}`);
+    await runFoliometer(foliometer, ["capture", "-o", ...words, "--quiet"]);
   }
   return {
     foliometer,
     captures,
+    captureWithSmaps,
     directory,
     pid: workload.redisChildPid,
     place,

@@ -40,6 +40,8 @@ export interface Asked {
   readonly foliometer: readonly string[];
   /** Two captures of the workload, one after the other. */
   readonly captures: readonly [string, string];
+  /** A third, that has what smaps says: the formats that print smaps again begin with it. */
+  readonly captureWithSmaps: string;
   /** A directory of ours. */
   readonly directory: string;
   /** A process with gigabytes that it shares with another. */
@@ -78,7 +80,7 @@ export function storedQuestions(asked: Asked): Measured[] {
 }
 
 function exporting(asked: Asked, format: string): Measured {
-  const [capture] = asked.captures;
+  const capture = format === "proc" ? asked.captureWithSmaps : asked.captures[0];
   const to = join(asked.directory, "exported");
   return question(asked, {
     name: `export ${format}`,

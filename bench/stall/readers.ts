@@ -2,8 +2,9 @@
  * The readers of the stall bench: each reads the target's page tables about once a second, on a processor of its own,
  * for as long as one measurement takes.
  *
- * Reader and target run with realtime priority where that is allowed, so that what is measured is the wait for a lock and
- * not for a processor that somebody else has.
+ * The target runs with realtime priority and the readers with the best ordinary one where that is allowed, so that what is
+ * measured is the wait for a lock and not for a processor that somebody else has. Realtime would let a reader's threads
+ * starve each other on their one processor.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
@@ -27,16 +28,29 @@ export interface ReaderPlace {
   readonly directory: string;
 }
 
-/** A reader; `read` returns how many readings were made before `isOver`. */
+/** One measurement: it begins when the reader says so, and is over when the target says so. */
+export interface Measurement {
+  readonly begin: () => void;
+  readonly isOver: () => boolean;
+}
+
+/** A reader; `read` returns how many readings were made from `begin` until `isOver`. */
 export interface Reader {
   readonly name: string;
   readonly isOurs: boolean;
-  read(place: ReaderPlace, isOver: () => boolean): Promise<number>;
+  read(place: ReaderPlace, measurement: Measurement): Promise<number>;
 }
 
 /** All readers, in the order in which they take turns. */
 export const READERS: readonly Reader[] = [
-  { name: "none", isOurs: false, read: async () => Promise.resolve(0) },
+  {
+    name: "none",
+    isOurs: false,
+    async read(_, { begin }) {
+      begin();
+      return Promise.resolve(0);
+    },
+  },
   repeated("cat smaps", false, ({ pid }) => ["cat", `/proc/${pid}/smaps`]),
   repeated("cat smaps_rollup", false, ({ pid }) => ["cat", `/proc/${pid}/smaps_rollup`]),
   repeated("foliometer capture --pid", true, ({ pid, foliometer, directory }) => {
@@ -51,8 +65,9 @@ function repeated(name: string, isOurs: boolean, argv: (place: ReaderPlace) => r
   return {
     name,
     isOurs,
-    async read(place, isOver) {
+    async read(place, { begin, isOver }) {
       let readings = 0;
+      begin();
       while (!isOver()) {
         const began = performance.now();
         await runToEnd([...place.prefix, ...argv(place)]);
@@ -79,13 +94,17 @@ async function codeOf(child: ChildProcess): Promise<number | string> {
   });
 }
 
-/** The target is read at every moment: its faults show that its page tables change. */
-async function watch({ prefix, pid, foliometer }: ReaderPlace, isOver: () => boolean): Promise<number> {
+/**
+ * The target is read at every moment: its faults show that its page tables change. What is measured begins with the second
+ * moment: the first reads the whole machine.
+ */
+async function watch({ prefix, pid, foliometer }: ReaderPlace, { begin, isOver }: Measurement): Promise<number> {
   const options = ["watch", "--interval", `${READING_EVERY_MS}ms`, "--pid", String(pid), "--batch", "100000", "--json"];
   const [program = "", ...args] = [...prefix, process.execPath, foliometer, ...options];
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
-  let moments = 0;
+  let moments = -1;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    if (moments < 0 && text.includes("\n")) begin();
     moments += text.split("\n").length - 1;
   });
   const ended = codeOf(child);

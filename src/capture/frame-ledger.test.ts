@@ -1,6 +1,13 @@
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { mergeFolios } from "./frame-ledger.ts";
+import { KPF_ANON, KPF_COMPOUND_HEAD, KPF_COMPOUND_TAIL, KPF_MMAP } from "../kernel/index.ts";
+import { FrameLedger, type LedgerState, mergeFolios } from "./frame-ledger.ts";
+import { type PackedRuns, RunsOfSpaces, markChangedGrains, noRuns, packRuns } from "./packed-runs.ts";
+import { BLOCK_RUNS, RUN_PRESENT, RunBlocks, WORDS_PER_RUN } from "./run-blocks.ts";
+import { RunTemplates } from "./run-templates.ts";
 
 const GRAINS = 64;
 const GRAIN_FRAMES = 64;
@@ -64,4 +71,112 @@ test("a folio found inside of a larger one that was known before takes its place
   grains[5] = 1;
   const found = columns([{ head: 5 * GRAIN_FRAMES, order: 2 }]);
   expect(mergeFolios(columns([{ head: 0, order: 9 }]), found, grains)).toEqual(found);
+});
+
+const SLOT_FRAMES = 1024;
+const SLOTS = 8;
+const FRAME_COUNT = SLOTS * SLOT_FRAMES;
+
+/** Folios of one order that fill a slot of memory: which of them are mapped, wholly or by one page; the others are free. */
+interface Slot {
+  readonly order: number;
+  readonly mapped: readonly ("whole" | "page" | "no")[];
+}
+
+interface MappedFolio {
+  readonly head: number;
+  readonly order: number;
+  readonly pages: number;
+}
+
+const slots = fc.record({
+  order: fc.constantFrom(0, 1, 3, 5, 6, 7, 9, 10),
+  mapped: fc.array(fc.constantFrom("whole", "whole", "page", "no"), { minLength: 1, maxLength: 5 }),
+});
+
+function foliosOf({ order, mapped }: Slot, index: number): MappedFolio[] {
+  return Array.from({ length: SLOT_FRAMES >> order }, (_, at) => ({
+    head: index * SLOT_FRAMES + (at << order),
+    order,
+    pages: { whole: 2 ** order, page: 1, no: 0 }[mapped[at % mapped.length]],
+  })).filter(({ pages }) => pages > 0);
+}
+
+/** The runs of a slot in an address space; a slot that was filled anew is mapped at another address. */
+function runsOfSlot(folios: readonly MappedFolio[], version: number, templates: RunTemplates): PackedRuns {
+  const runs = new RunBlocks(undefined, { memoryBlocks: 0, saveEveryBlock: false, templates });
+  for (const { head, pages } of folios) {
+    runs.append(0, ((version * FRAME_COUNT + head) << 12) | 0, 0, head, 0, pages, 1, RUN_PRESENT);
+  }
+  runs.finish();
+  return packRuns(runs);
+}
+
+/** /proc/kpageflags of the folios; whatever is in none of them is free. */
+function flagsOf(folios: readonly MappedFolio[]): Buffer {
+  const words = new Int32Array(FRAME_COUNT * 2);
+  for (const { head, order } of folios) {
+    for (let pfn = head; pfn < head + 2 ** order; pfn++) {
+      const part = order === 0 ? 0 : pfn === head ? KPF_COMPOUND_HEAD : KPF_COMPOUND_TAIL;
+      words[2 * pfn] = KPF_ANON | KPF_MMAP | part;
+    }
+  }
+  return Buffer.from(words.buffer);
+}
+
+/** What a state says of mapped frames and of folios. Texts: arrays of thousands are slow to compare. */
+function said({ frames, folios }: LedgerState) {
+  return {
+    mapcount: frames.mapcount.slice(0, FRAME_COUNT).join(),
+    kind: frames.kind.map((kind, pfn) => (frames.mapcount[pfn] > 0 ? kind : 0)).join(),
+    heads: folios.headPfn.slice(0, folios.count).join(),
+    orders: folios.order.slice(0, folios.count).join(),
+  };
+}
+
+test("after any history of changes a ledger says what one says that has seen nothing but the last state", () => {
+  const folder = mkdtempSync(join(tmpdir(), "foliometer-ledger-"));
+  const path = join(folder, "kpageflags");
+  const scratch = new Int32Array(BLOCK_RUNS * WORDS_PER_RUN);
+  const templates = new RunTemplates();
+  const update = (ledger: FrameLedger, flags: Buffer): LedgerState => {
+    writeFileSync(path, flags);
+    const fd = openSync(path, "r");
+    const state = ledger.update(fd, true);
+    closeSync(fd);
+    return state;
+  };
+  const bookedIn = (ledger: FrameLedger, runs: PackedRuns, sign: 1 | -1): void =>
+    ledger.count(new RunsOfSpaces(templates, [{ runs, firstVma: 0 }], scratch), sign);
+  const steps = fc.array(fc.tuple(fc.nat(SLOTS - 1), slots), { minLength: 1, maxLength: 12 });
+  try {
+    fc.assert(
+      fc.property(steps, (history) => {
+        const ledger = new FrameLedger(FRAME_COUNT);
+        const folios: MappedFolio[][] = Array.from({ length: SLOTS }, () => []);
+        const runs = folios.map(() => noRuns(templates));
+        let last: LedgerState | undefined;
+        for (const [version, [index, slot]] of history.entries()) {
+          folios[index] = foliosOf(slot, index);
+          const before = runs[index];
+          runs[index] = runsOfSlot(folios[index], version, templates);
+          bookedIn(ledger, runs[index], 1);
+          bookedIn(ledger, before, -1);
+          markChangedGrains(before, runs[index], ledger.changedGrains);
+          last = update(ledger, flagsOf(folios.flat()));
+        }
+        const fresh = new FrameLedger(FRAME_COUNT);
+        for (const each of runs) {
+          bookedIn(fresh, each, 1);
+          markChangedGrains(noRuns(templates), each, fresh.changedGrains);
+        }
+        const large = folios.flat().filter(({ order }) => order > 0);
+        expect(last && said(last)).toEqual(said(update(fresh, flagsOf(folios.flat()))));
+        expect(last && said(last).heads).toBe(large.map(({ head }) => head).join());
+      }),
+      { numRuns: 40 },
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -3,7 +3,7 @@
  */
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { RecordedReading, Recorder, RecordingEnd, TakenCapture } from "../capture/index.ts";
 import type { RecordSummary } from "../report/index.ts";
 import { parseCgroup, parseDuration, parsePids, parseSize, parseThreads } from "./arguments.ts";
@@ -49,7 +49,11 @@ export function addRecord(program: Command, run: (action: () => Promise<number>)
     .description("captures over time into one directory, each small: only what changed")
     .argument("[command...]", "behind --: a command to run; the recording ends with it")
     .requiredOption("-o, --output <dir>", "a directory to be made; one that holds anything is refused")
-    .option("--interval <time>", "from one capture to the next (default: 5s)", parseDuration, INTERVAL_MS)
+    .addOption(
+      new Option("--interval <time>", "from one capture to the next")
+        .default(INTERVAL_MS, "5s")
+        .argParser(parseDuration),
+    )
     .option("--count <n>", "captures at most", parseSize)
     .option("--for <time>", "end after this time", parseDuration)
     .option("--append", "go on with the recording that is there")

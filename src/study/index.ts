@@ -1,7 +1,7 @@
 /**
  * The door of the study: captures and histories under many schemes, and the verdict.
  *
- * A history runs on the model, with workloads, decisions and scenarios, which is two thirds of all code. Questions about a
+ * A history runs on the model, with workloads, decisions and scenarios, which is nearly half of all code. Questions about a
  * capture need none of it, so what runs a history loads its code when called; no file that this door loads at once may
  * import memory, scenario, workloads, checker or decisions but for types (test/tidy/start-up.ts holds it to that).
  */

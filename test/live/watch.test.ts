@@ -82,34 +82,38 @@ test("after every change a refresh has the kernel's figures, of those who change
   });
 });
 
-test("of a machine with everything on it a reading in parts says the same as one in one go", async (ctx) => {
-  const { targets } = await startMenagerie(ctx, targetProgram(ctx));
-  await withReader(async (reader) => {
-    // In parts of 50 ms of reading, until all were read.
-    let capture = await reader.refresh(PARTS);
-    const isThere = ({ pid }: Target): boolean => capture.processes.some((process) => process.pid === pid);
-    for (let rounds = 0; !targets.every(isThere) && rounds < ROUNDS_MAX; rounds++) {
-      capture = await reader.refresh(PARTS);
-    }
-    const study = await look(reader);
-    const whole = await reportOf({});
-    const figuresOf = ({
-      rssBytes,
-      hugetlbBytes,
-      swapBytes,
-      schemes,
-    }: Omit<WatchedProcess, "pssChangeBytes" | "rssChangeBytes">) => ({
-      rssBytes,
-      hugetlbBytes,
-      swapBytes,
-      uss: Object.values(schemes).map(({ ussBytes }) => ussBytes),
+test(
+  "of a machine with everything on it a reading in parts says the same as one in one go",
+  { timeout: 180_000 },
+  async (ctx) => {
+    const { targets } = await startMenagerie(ctx, targetProgram(ctx));
+    await withReader(async (reader) => {
+      // In parts of 50 ms of reading, until all were read.
+      let capture = await reader.refresh(PARTS);
+      const isThere = ({ pid }: Target): boolean => capture.processes.some((process) => process.pid === pid);
+      for (let rounds = 0; !targets.every(isThere) && rounds < ROUNDS_MAX; rounds++) {
+        capture = await reader.refresh(PARTS);
+      }
+      const study = await look(reader);
+      const whole = await reportOf({});
+      const figuresOf = ({
+        rssBytes,
+        hugetlbBytes,
+        swapBytes,
+        schemes,
+      }: Omit<WatchedProcess, "pssChangeBytes" | "rssChangeBytes">) => ({
+        rssBytes,
+        hugetlbBytes,
+        swapBytes,
+        uss: Object.values(schemes).map(({ ussBytes }) => ussBytes),
+      });
+      for (const target of targets) {
+        const found = find(study, target);
+        expect(found && figuresOf(found)).toEqual(figuresOf(reported(whole, target)));
+      }
     });
-    for (const target of targets) {
-      const found = find(study, target);
-      expect(found && figuresOf(found)).toEqual(figuresOf(reported(whole, target)));
-    }
-  });
-});
+  },
+);
 
 test("who stands still is not read again, but for its turn", async (ctx) => {
   const target = targetProgram(ctx).start();

@@ -2,7 +2,7 @@
  * What a command loads before it answers: a question about a capture waits for no code of the model.
  *
  * Loading is a quarter of the time of a small question, and the model with its scenarios, workloads, decisions and checker
- * is two thirds of all files. The rule sees a file load what it imports as values, and a file of cli/ also what it imports
+ * is nearly half of all code. The rule sees a file load what it imports as values, and a file of cli/ also what it imports
  * when called, for that is how a command gets at what it needs. The functions by which other floors' doors load more when
  * called (a comparison, the writing of a capture) are not followed: which of them a command calls is its own business.
  */
