@@ -23,9 +23,19 @@ export type Expression = { readonly position: Position } & (
   | { readonly kind: "number"; readonly value: number }
   /** A constant, register, parameter, bound variable, word, ghost or lock; with indexes an element of an array. */
   | { readonly kind: "name"; readonly name: string; readonly indexes: readonly Expression[] }
-  | { readonly kind: "binary"; readonly operator: BinaryOperator; readonly left: Expression; readonly right: Expression }
+  | {
+      readonly kind: "binary";
+      readonly operator: BinaryOperator;
+      readonly left: Expression;
+      readonly right: Expression;
+    }
   | { readonly kind: "not" | "negate"; readonly operand: Expression }
-  | { readonly kind: "conditional"; readonly condition: Expression; readonly then: Expression; readonly otherwise: Expression }
+  | {
+      readonly kind: "conditional";
+      readonly condition: Expression;
+      readonly then: Expression;
+      readonly otherwise: Expression;
+    }
   | { readonly kind: "call"; readonly name: string; readonly args: readonly Expression[] }
   | {
       readonly kind: "all" | "any" | "count" | "sum";
@@ -54,7 +64,13 @@ export interface Place {
 }
 
 export type Statement = { readonly position: Position } & (
-  | { readonly kind: "load"; readonly register: string; readonly range?: Range; readonly isNew: boolean; readonly at: Place }
+  | {
+      readonly kind: "load";
+      readonly register: string;
+      readonly range?: Range;
+      readonly isNew: boolean;
+      readonly at: Place;
+    }
   | { readonly kind: "store"; readonly at: Place; readonly value: Expression }
   | {
       readonly kind: "add" | "swap";
@@ -83,7 +99,13 @@ export type Statement = { readonly position: Position } & (
   | { readonly kind: "fence" }
   | { readonly kind: "await"; readonly condition: Expression }
   /** `isNew`: with `let`. `value` may be a call of a procedure: the elaboration tells it from a call of a define. */
-  | { readonly kind: "set"; readonly register: string; readonly range?: Range; readonly isNew: boolean; readonly value: Expression }
+  | {
+      readonly kind: "set";
+      readonly register: string;
+      readonly range?: Range;
+      readonly isNew: boolean;
+      readonly value: Expression;
+    }
   | { readonly kind: "call"; readonly name: string; readonly args: readonly Expression[] }
   | { readonly kind: "ghost"; readonly at: Place; readonly value: Expression }
   | { readonly kind: "assert"; readonly property: string; readonly condition: Expression }
@@ -91,7 +113,13 @@ export type Statement = { readonly position: Position } & (
   | { readonly kind: "while"; readonly condition: Expression; readonly body: Block }
   | { readonly kind: "loop"; readonly body: Block }
   | { readonly kind: "repeat"; readonly times: Expression; readonly body: Block }
-  | { readonly kind: "for"; readonly variable: string; readonly from: Expression; readonly to: Expression; readonly body: Block }
+  | {
+      readonly kind: "for";
+      readonly variable: string;
+      readonly from: Expression;
+      readonly to: Expression;
+      readonly body: Block;
+    }
   | { readonly kind: "choose"; readonly alternatives: readonly Block[] }
   | { readonly kind: "pick"; readonly register: string; readonly domain: Domain; readonly where?: Expression }
   | { readonly kind: "op"; readonly name: string; readonly body: Block }
