@@ -56,7 +56,11 @@ export function addWatch(program: Command, run: (action: () => Promise<number>) 
   program
     .command("watch")
     .description("a live screen of all processes under two schemes, down to VMAs, folios and who shares them")
-    .option("--interval <time>", "from one moment to the next (default: 1s)", parseDuration, INTERVAL_MS)
+    .addOption(
+      new Option("--interval <time>", "from one moment to the next")
+        .argParser(parseDuration)
+        .default(INTERVAL_MS, "1s"),
+    )
     .option("--scheme <id>", "the scheme beside the kernel's own (default: the kernel's other configuration)")
     .addOption(new Option("--sort <key>", "order at the start").choices(WATCH_SORT_WORDS).default("pss"))
     .option("--pid <pids>", "show only these processes", parsePids)
