@@ -3,7 +3,7 @@
  *
  * This is the fast twin of interpret.ts, and every number and verdict of it is tested equal. It is generated because the loop
  * over states runs this millions of times a second (compile-expression.ts says what the text may contain: names made here,
- * and numbers). It needs an engine that permits `new Function`; where a page's policy forbids it the interpreter remains.
+ * and numbers). It needs an engine that permits `new Function`; where a page's policy forbids it there is no fast search.
  *
  * The threads' bits that say who may be blocked are those of one number, so at most 30 threads.
  */

@@ -39,8 +39,8 @@ Examples:
 An interval that is due while the capture before is still being taken is left out and counted. The recording can be read
 up to its last complete capture, however it ended. With COMMAND it ends when the command does; the exit code is then the
 command's (128 and the signal's number if a signal ended it), and what is said here goes to stderr. Without it, Ctrl-C
-is the way to end a recording that has neither --count nor --for, and the exit code is 0. --only finds descendants by
-their parents: one that is born and loses its parent between two captures is missed.`;
+is the way to end a recording that has neither --count nor --for, and the exit code is 0 (3 if processes were refused).
+--only finds descendants by their parents: one that is born and loses its parent between two captures is missed.`;
 
 /** Adds the command. */
 export function addRecord(program: Command, run: (action: () => Promise<number>) => Promise<void>): void {
