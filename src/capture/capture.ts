@@ -4,7 +4,7 @@
  */
 import type { FolioColumns, MapsVma, ProcRefusal } from "../kernel/index.ts";
 import type { FrameTable } from "./frame-table.ts";
-import type { PresentRuns } from "./present-runs.ts";
+import type { PresentRuns, PresentRunsChoice } from "./present-runs.ts";
 import type { Histograms } from "./run-passes.ts";
 import type { PageSelection, SelectedRun } from "./selected-runs.ts";
 
@@ -148,7 +148,7 @@ export interface Capture {
    * Every present entry, in pieces. The runs of a VMA may be divided among pieces and, within a piece, among places;
    * they do not overlap. O(runs) of memory: for those who need the entries themselves.
    */
-  presentRuns(): Promise<PresentRuns[]>;
+  presentRuns(choice?: PresentRunsChoice): Promise<PresentRuns[]>;
   /** Present entries on the frames of ascending intervals (selected-runs.ts), cut to them. */
   runsOfFrames(intervals: Float64Array): Promise<SelectedRun[]>;
   /** Entries at some pages, present or not. */

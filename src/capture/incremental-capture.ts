@@ -126,7 +126,7 @@ export function assembleCapture(assembly: Assembly): IncrementalCapture {
     oldestReadAtMs: assembly.spaces.reduce((oldest, { readAtMs }) => Math.min(oldest, readAtMs), now.atMs),
     countClasses: async (classOfFrame, classCount) =>
       Promise.resolve(sources.map((runs) => collectHistograms(runs, tables, classOfFrame, classCount))),
-    presentRuns: async () => Promise.resolve(sources.flatMap((runs) => collectPresentRuns(runs, tables))),
+    presentRuns: async (choice) => Promise.resolve(sources.flatMap((runs) => collectPresentRuns(runs, tables, choice))),
     runsOfFrames: async (intervals) =>
       Promise.resolve(sources.flatMap((runs) => selectFrames(runs, tables, intervals))),
     runsOfPages: async (selection) => Promise.resolve(sources.flatMap((runs) => selectPages(runs, tables, selection))),

@@ -392,8 +392,9 @@ function finishCapture(reading: Reading, read: Read): LiveCapture {
       );
       return replies.map(({ histograms }) => histograms);
     },
-    async presentRuns() {
-      const replies = await threads.askAll(() => ({ type: "presentRuns", tables: read.tables }), "presentRuns");
+    async presentRuns(choice = {}) {
+      const { tables } = read;
+      const replies = await threads.askAll(() => ({ type: "presentRuns", tables, choice }), "presentRuns");
       return replies.flatMap(({ runs }) => runs);
     },
     async runsOfFrames(intervals) {

@@ -77,9 +77,9 @@ export async function openStoredFiles(
         );
         return replies.map(({ histograms }) => histograms);
       },
-      async presentRuns() {
+      async presentRuns(choice = {}) {
         const tables = { mmOfVma: facts.mmOfVma, mmAlive, frameCount: frames.frameCount };
-        const replies = await readers.askAll(() => ({ type: "presentRuns", tables }), "presentRuns");
+        const replies = await readers.askAll(() => ({ type: "presentRuns", tables, choice }), "presentRuns");
         return replies.flatMap(({ runs }) => runs);
       },
       async runsOfFrames(intervals) {

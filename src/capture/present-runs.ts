@@ -38,6 +38,14 @@ export interface PresentRuns {
   file: Uint8Array;
 }
 
+/** What is wanted of the runs: less of them takes less memory. */
+export interface PresentRunsChoice {
+  /** By row 1 for the VMAs whose runs are wanted; absent: all. */
+  readonly vmas?: Uint8Array;
+  /** Frames without addresses: `page` and `level` stay empty. */
+  readonly framesOnly?: true;
+}
+
 /** Rows of a piece. */
 const PIECE_ROWS = 16_384;
 /** Pages under the high word of an address. */
@@ -48,40 +56,44 @@ const PAGE_SHIFT = 12;
 export function collectPresentRuns(
   runs: RunSource,
   { mmOfVma, mmAlive, frameCount }: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount">,
+  { vmas, framesOnly = false }: { readonly vmas?: Uint8Array; readonly framesOnly?: boolean } = {},
 ): PresentRuns[] {
-  let found = emptyPiece();
+  let found = emptyPiece(framesOnly);
   const pieces = [found];
   runs.forEachRun((block, at, vma) => {
     const bits = block[BITS_AT + at];
     if ((bits & RUN_PRESENT) === 0 || block[FRAME_AT + 2 * at + 1] !== 0 || mmAlive[mmOfVma[vma]] === 0) return;
+    if (vmas !== undefined && vmas[vma] === 0) return;
     const frame = block[FRAME_AT + 2 * at] >>> 0;
     const pages = block[PAGES_AT + at];
     const step = block[STEP_AT + at];
     if (Math.max(frame, frame + step * (pages - 1)) >= frameCount) return;
-    if (found.count === PIECE_ROWS) pieces.push((found = emptyPiece()));
+    if (found.count === PIECE_ROWS) pieces.push((found = emptyPiece(framesOnly)));
     const row = found.count++;
     found.vma[row] = vma;
-    found.page[row] =
-      (block[ADDRESS_AT + 2 * at] >>> PAGE_SHIFT) + (block[ADDRESS_AT + 2 * at + 1] >>> 0) * PAGES_OF_HIGH_WORD;
     found.frame[row] = frame;
     found.pages[row] = pages;
     found.step[row] = step;
-    found.level[row] = bits >>> RUN_LEVEL_SHIFT;
     found.file[row] = (bits & RUN_FILE) !== 0 ? 1 : 0;
+    if (framesOnly) return;
+    found.page[row] =
+      (block[ADDRESS_AT + 2 * at] >>> PAGE_SHIFT) + (block[ADDRESS_AT + 2 * at + 1] >>> 0) * PAGES_OF_HIGH_WORD;
+    found.level[row] = bits >>> RUN_LEVEL_SHIFT;
   });
   return pieces;
 }
 
-function emptyPiece(): PresentRuns {
+function emptyPiece(framesOnly: boolean): PresentRuns {
   const bytes = (size: number): SharedArrayBuffer => new SharedArrayBuffer(PIECE_ROWS * size);
+  const addresses = framesOnly ? 0 : 1;
   return {
     count: 0,
     vma: new Int32Array(bytes(4)),
-    page: new Float64Array(bytes(8)),
+    page: new Float64Array(bytes(8 * addresses)),
     frame: new Uint32Array(bytes(4)),
     pages: new Int32Array(bytes(4)),
     step: new Int8Array(bytes(1)),
-    level: new Uint8Array(bytes(1)),
+    level: new Uint8Array(bytes(addresses)),
     file: new Uint8Array(bytes(1)),
   };
 }

@@ -7,7 +7,7 @@ import type { LoadTables, LoadedRuns } from "./load-runs.ts";
 import type { StoredGroup } from "./mapping-part.ts";
 import type { CompareRequest, CompareResult } from "./mapcount-compare.ts";
 import type { ReaderTotals } from "./pagemap-reader.ts";
-import type { PresentRuns } from "./present-runs.ts";
+import type { PresentRuns, PresentRunsChoice } from "./present-runs.ts";
 import type { ReadPlan } from "./read-plan.ts";
 import type { RereadRequest, RereadResult } from "./reread-frames.ts";
 import type { Histograms, PassTables } from "./run-passes.ts";
@@ -54,7 +54,11 @@ export type ReaderRequest =
       readonly classOfFrame: Int32Array<SharedArrayBuffer>;
       readonly classCount: number;
     }
-  | { readonly type: "presentRuns"; readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount"> }
+  | {
+      readonly type: "presentRuns";
+      readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive" | "frameCount">;
+      readonly choice: PresentRunsChoice;
+    }
   | {
       readonly type: "selectFrames";
       readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive">;

@@ -62,7 +62,7 @@ export class ReaderSession {
           histograms: collectHistograms(this.runs, request.tables, request.classOfFrame, request.classCount),
         };
       case "presentRuns":
-        return { type: "presentRuns", runs: collectPresentRuns(this.runs, request.tables) };
+        return { type: "presentRuns", runs: collectPresentRuns(this.runs, request.tables, request.choice) };
       case "selectFrames":
         return { type: "selected", runs: selectFrames(this.runs, request.tables, request.intervals) };
       case "selectPages":

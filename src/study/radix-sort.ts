@@ -14,18 +14,15 @@ export interface KeyedWords {
 const DIGIT_BITS_MAX = 12;
 
 /**
- * Sorts by key, ascending; `keyEnd` is larger than every key. What comes back is the argument's own arrays or fresh ones,
- * and the argument's contents are lost. O(words).
+ * Sorts by key, ascending; `keyEnd` is larger than every key. What comes back is the argument itself or `spare`, which is as
+ * long; the contents of both are lost. O(words).
  */
-export function sortByKey(unsorted: KeyedWords, keyEnd: number): KeyedWords {
+export function sortByKey(unsorted: KeyedWords, keyEnd: number, spare: KeyedWords): KeyedWords {
   const keyBits = Math.max(1, Math.ceil(Math.log2(Math.max(2, keyEnd))));
   const passes = Math.ceil(keyBits / DIGIT_BITS_MAX);
   const digitBits = Math.ceil(keyBits / passes);
   let from = unsorted;
-  let to: KeyedWords = {
-    keys: new Uint32Array(unsorted.keys.length),
-    words: new Int32Array(unsorted.words.length),
-  };
+  let to = spare;
   const places = new Int32Array(2 ** digitBits);
   for (let shift = 0; shift < keyBits; shift += digitBits) {
     distribute(from, to, { shift, places });

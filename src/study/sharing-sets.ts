@@ -58,7 +58,7 @@ interface RunEnds {
  * Throws TooManySharingSets.
  */
 export async function collectSharingSets(capture: Capture): Promise<SharingSets> {
-  const ends = collectEnds(capture, await capture.presentRuns());
+  const ends = collectEnds(capture, await capture.presentRuns({ framesOnly: true }));
   const sweep = new SetSweep(capture, ends.repeated);
   sweepFrames(sweep, ends);
   return sweep.finished();
@@ -87,7 +87,10 @@ function collectEnds({ mmOfVma, frames }: Capture, parts: PresentRuns[]): RunEnd
     }
   }
   const keyEnd = frames.frameCount + 1;
-  return { starts: sortByKey(starts, keyEnd), ends: sortByKey(ends, keyEnd), repeated };
+  const spare = { keys: new Uint32Array(count), words: new Int32Array(count) };
+  const sorted = sortByKey(starts, keyEnd, spare);
+  // What the first sort leaves over is room for the second.
+  return { starts: sorted, ends: sortByKey(ends, keyEnd, sorted === spare ? starts : spare), repeated };
 }
 
 /** Walks the ends in the order of frames and tallies what lies between. */

@@ -49,7 +49,10 @@ interface FoundFile {
 /** Finds the files of a capture. O(VMAs), and O(runs + frames) where there are any. */
 export async function findVanishingFiles(capture: Capture): Promise<VanishingFile[]> {
   const { files, fileOfVma } = groupVmas(capture);
-  if (files.length > 0) countPages(capture, await capture.presentRuns(), { files, fileOfVma });
+  if (files.length > 0) {
+    const vmas = Uint8Array.from(fileOfVma, (file) => (file < 0 ? 0 : 1));
+    countPages(capture, await capture.presentRuns({ vmas, framesOnly: true }), { files, fileOfVma });
+  }
   return files.map(({ mms, ...file }) => ({ ...file, mms: [...mms].toSorted((a, b) => a - b) }));
 }
 

@@ -112,7 +112,7 @@ export async function captureSmallMachine(
     folios,
     countClasses: (classOfFrame, classCount) =>
       Promise.resolve(runs.map((of) => collectHistograms(of, tables, classOfFrame, classCount))),
-    presentRuns: () => Promise.resolve(runs.flatMap((of) => collectPresentRuns(of, tables))),
+    presentRuns: (choice) => Promise.resolve(runs.flatMap((of) => collectPresentRuns(of, tables, choice))),
     runsOfFrames: (intervals) => Promise.resolve(runs.flatMap((of) => selectFrames(of, tables, intervals))),
     runsOfPages: (selection) => Promise.resolve(runs.flatMap((of) => selectPages(of, tables, selection))),
     flagsOfFrame: (pfn) => readFlagsOf(flagsFd, pfn),
