@@ -38,3 +38,17 @@ test("what is swapped out, of an mm that ended or beyond the frames does not com
   expect(more).toEqual([]);
   expect([only.count, only.frame[0], only.page[0], only.pages[0]]).toEqual([1, 99_999, 2 ** 20 + 1, 20]);
 });
+
+test("of chosen VMAs and without addresses it is the same runs, fewer and narrower", () => {
+  const runs = new RunBlocks(undefined, { memoryBlocks: 8, saveEveryBlock: false });
+  for (let i = 0; i < 10; i++) runs.append(i % 2, 4096 * i, 0, 100 + i, 0, 1, 1, RUN_PRESENT | RUN_FILE);
+  runs.finish();
+  const tables = { ...TABLES, mmAlive: Uint8Array.of(1, 1) };
+  const [all] = collectPresentRuns(runs, tables);
+  const [some] = collectPresentRuns(runs, tables, { vmas: Uint8Array.of(0, 1), framesOnly: true });
+  expect([all.count, some.count]).toEqual([10, 5]);
+  expect([...some.frame.subarray(0, 5)]).toEqual([101, 103, 105, 107, 109]);
+  expect([...some.file.subarray(0, 5)]).toEqual([1, 1, 1, 1, 1]);
+  expect([some.page.length, some.level.length]).toEqual([0, 0]);
+  expect([...all.page.subarray(0, 3)]).toEqual([0, 1, 2]);
+});
