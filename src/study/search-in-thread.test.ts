@@ -48,6 +48,53 @@ test("so are its random schedules and its order of locks", async (ctx) => {
   expect(lockOrder).toMatchObject({ isComplete: false });
 });
 
+test("on two threads a whole search finds as many states, and the same of each property", async (ctx) => {
+  for (const [caseId, schemeId] of [
+    ["file", "mm-owner"],
+    ["anonymous", "sums"],
+  ] as const) {
+    const configuration = configurationOf(ctx, caseId, schemeId);
+    const { result } = await startSearch(configuration, {}, { workers: 2 }).done;
+    const alone = check(configuration, {});
+    const { states, transitions, depth } = result.figures;
+    expect([result.coverage, states, transitions, depth]).toEqual([
+      "complete",
+      alone.figures.states,
+      alone.figures.transitions,
+      alone.figures.depth,
+    ]);
+    expect(result.properties).toEqual(alone.properties);
+  }
+});
+
+test("on two threads a broken property has a story too", async (ctx) => {
+  const configuration = configurationOf(ctx, "embrace", "vma");
+  const { result } = await startSearch(configuration, {}, { workers: 2 }).done;
+  const deadlock = result.properties.find(({ name }) => name === "deadlock");
+  expect(deadlock).toMatchObject({ outcome: "broken", story: { ending: expect.stringContaining("deadly embrace") } });
+});
+
+test.each([
+  ["depth first", { search: "depth-first" as const }, {}, /breadth first/],
+  ["livelocks", { liveness: true }, {}, /one worker/],
+  ["random schedules", {}, { schedules: { seed: 1, count: 2, changes: 1 } }, /one worker/],
+  ["the order of locks", {}, { lockOrderStates: 10 }, /one worker/],
+])("several threads refuse %s with a sentence", async (_what, options, more, sentence) => {
+  await expect(startSearch(ENDLESS, options, { ...more, workers: 2 }).done).rejects.toThrow(sentence);
+});
+
+test("stopped, two threads answer with what was explored so far", async (ctx) => {
+  requireFile(ctx, WORKER);
+  const search = startSearch(
+    ENDLESS,
+    { partialOrderReduction: false },
+    { workers: 2, onProgress: () => search.stop() },
+  );
+  const { result } = await search.done;
+  expect(result.coverage).toBe("interrupted");
+  expect(result.figures.states).toBeGreaterThan(1);
+});
+
 test("stopped, it answers with what was explored so far, and has told how far it was", async (ctx) => {
   requireFile(ctx, WORKER);
   const heard: SearchProgress[] = [];
