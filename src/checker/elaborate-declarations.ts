@@ -88,9 +88,9 @@ function refuseUnknownConstants(
       const declaration = byName.get(name);
       if (declaration?.kind === "const")
         throw new StepsError(`constant ${name} is a table and cannot be given one value`);
-      throw new StepsError(
-        `no text has a constant ${name}: ${didYouMean(name, known)} (constants: ${known.join(", ")})`,
-      );
+      const hint = didYouMean(name, known);
+      const all = hint.startsWith("known are") ? "" : ` (constants: ${known.join(", ")})`;
+      throw new StepsError(`no text has a constant ${name}: ${hint}${all}`);
     }
     if (!Number.isInteger(value) || value < INT32_MIN || value > INT32_MAX) {
       throw new StepsError(`constant ${name} cannot be ${value}: it is a whole number of 32 bits`);

@@ -71,7 +71,7 @@ test("on two threads a broken property has a story too", async (ctx) => {
   const configuration = configurationOf(ctx, "embrace", "vma");
   const { result } = await startSearch(configuration, {}, { workers: 2 }).done;
   const deadlock = result.properties.find(({ name }) => name === "deadlock");
-  expect(deadlock).toMatchObject({ outcome: "broken", story: { ending: expect.stringContaining("deadly embrace") } });
+  expect(deadlock?.outcome === "broken" ? deadlock.story.ending : "").toContain("deadly embrace");
 });
 
 test.each([
