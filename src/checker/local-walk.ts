@@ -14,6 +14,7 @@
  * nodes pass the limit is walked again with less knowledge, in the end with none: more nodes fall together, each of them
  * stands for more, and the answer only becomes more careful.
  */
+import { replaceLeaves } from "./replace-leaves.ts";
 import { evaluate } from "./evaluate.ts";
 import {
   expressionsOf,
@@ -267,28 +268,9 @@ class LocalWalk {
 
 /** The expression with registers in place of its words, numbered by `numberOf`. */
 function replaceWords(expression: MachineExpression, numberOf: (at: VariablePlace) => number): MachineExpression {
-  const inner = (part: MachineExpression): MachineExpression => replaceWords(part, numberOf);
-  switch (expression.kind) {
-    case "constant":
-    case "register":
-      return expression;
-    case "variable":
-      return { kind: "register", register: numberOf(expression.at) };
-    case "table":
-      return { ...expression, index: inner(expression.index) };
-    case "binary":
-      return { ...expression, left: inner(expression.left), right: inner(expression.right) };
-    case "not":
-    case "negate":
-      return { ...expression, operand: inner(expression.operand) };
-    case "conditional":
-      return {
-        kind: "conditional",
-        condition: inner(expression.condition),
-        then: inner(expression.then),
-        otherwise: inner(expression.otherwise),
-      };
-  }
+  return replaceLeaves(expression, (part) =>
+    part.kind === "variable" ? { kind: "register", register: numberOf(part.at) } : part,
+  );
 }
 
 function kindOfAccess(op: Instruction["op"]): AccessKind {

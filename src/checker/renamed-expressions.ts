@@ -9,6 +9,7 @@
  * element as a number has no key and is told by NotAlike. Quantifiers come unrolled, so that sums and conjunctions are
  * keyed by their terms in sorted order.
  */
+import { replaceLeaves } from "./replace-leaves.ts";
 import { evaluate } from "./evaluate.ts";
 import type { MachineExpression, Register, StepMachine, ValueKind, VariablePlace } from "./step-machine.ts";
 import { StepsError } from "./syntax.ts";
@@ -172,7 +173,7 @@ function valueOf(
   context: KeyContext,
   resultOf: (value: number) => string | undefined,
 ): string {
-  const filled = fillIn(index, (part) => {
+  const filled = replaceLeaves(index, (part) => {
     const value = values.get(keyOfExpression(part, kindOf(part, context) ?? NUMBER, context));
     if (value === undefined) throw new Error("a part of an index that was not listed");
     return { kind: "constant", value };
@@ -187,7 +188,7 @@ function valueOf(
 
 function unknownsIn(index: MachineExpression, context: KeyContext): readonly Unknown[] {
   const found = new Map<string, Unknown>();
-  fillIn(index, (part) => {
+  replaceLeaves(index, (part) => {
     const kind = kindOf(part, context) ?? NUMBER;
     const key = keyOfExpression(part, kind, context);
     found.set(key, { key, kind, values: valuesOf(part, kind, context) });
@@ -212,35 +213,6 @@ function valuesOf(part: MachineExpression, kind: ValueKind, { machine, registers
 
 function numbers(from: number, to: number): readonly number[] {
   return Array.from({ length: to - from + 1 }, (_, offset) => from + offset);
-}
-
-/** The expression with its outermost words and its registers replaced. */
-function fillIn(
-  expression: MachineExpression,
-  fill: (part: MachineExpression) => MachineExpression,
-): MachineExpression {
-  const inner = (part: MachineExpression): MachineExpression => fillIn(part, fill);
-  switch (expression.kind) {
-    case "constant":
-      return expression;
-    case "register":
-    case "variable":
-      return fill(expression);
-    case "table":
-      return { ...expression, index: inner(expression.index) };
-    case "binary":
-      return { ...expression, left: inner(expression.left), right: inner(expression.right) };
-    case "not":
-    case "negate":
-      return { ...expression, operand: inner(expression.operand) };
-    case "conditional":
-      return {
-        kind: "conditional",
-        condition: inner(expression.condition),
-        then: inner(expression.then),
-        otherwise: inner(expression.otherwise),
-      };
-  }
 }
 
 /** undefined: a constant, which is of any kind. */
