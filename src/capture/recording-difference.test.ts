@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { codeTexts } from "./coded-texts.ts";
 import { applyDifference, checkSteps, differenceOf } from "./recording-difference.ts";
 import { type RecordedTable, sourcesOf, toAbsolute, toRelative } from "./recording-table.ts";
 import { PROCESSES_TABLE, type TableSchema } from "./table-schema.ts";
@@ -31,7 +32,7 @@ function tableOf(rows: readonly Row[]): RecordedTable {
       { spec: number, words: Int32Array.from(rows, (row) => row.number), width: 1 },
       { spec: size, words: new Int32Array(doubles.buffer), width: 2 },
       { spec: word, words: Int32Array.from(rows.flatMap((row) => [row.word, -row.word])), width: 2 },
-      { spec: text, texts: rows.map((row) => row.text) },
+      { spec: text, texts: codeTexts(rows.map((row) => row.text)) },
     ],
   };
 }
@@ -137,7 +138,7 @@ describe("columns that point to rows", () => {
       schema: PROCESSES_TABLE,
       rows: places.length,
       columns: PROCESSES_TABLE.columns.map((spec) => {
-        if (spec.type === "text") return { spec, texts: places.map(() => null) };
+        if (spec.type === "text") return { spec, texts: codeTexts(places.map(() => null)) };
         const of = values[spec.name] ?? (() => 0);
         const isNarrow = spec.type === "int32" && !spec.nullable;
         if (isNarrow) return { spec, words: Int32Array.from(places, (_, at) => of(at)), width: 1 as const };

@@ -9,6 +9,7 @@
  * A wrong guess makes the difference larger, never wrong, because rows are copied only where every column is equal. So
  * nothing needs to be known about who is who: a process that forked, moved up or executed another program is just rows.
  */
+import { textAt } from "./coded-texts.ts";
 import { type RecordedTable, TableBuilder } from "./recording-table.ts";
 
 /** What to do, step by step: copy `copyRows` rows from row `copyFrom` on, then insert the next `insertRows` new rows. */
@@ -147,7 +148,7 @@ function areEqual(base: RecordedTable, baseRow: number, next: RecordedTable, row
       const { words, width } = ours;
       if (words[baseRow * width] !== theirs.words[row * width]) return false;
       if (width === 2 && words[baseRow * 2 + 1] !== theirs.words[row * 2 + 1]) return false;
-    } else if (!("texts" in theirs) || ours.texts[baseRow] !== theirs.texts[row]) return false;
+    } else if (!("texts" in theirs) || textAt(ours.texts, baseRow) !== textAt(theirs.texts, row)) return false;
   }
   return true;
 }
@@ -201,7 +202,7 @@ function hashRow({ columns }: RecordedTable, row: number): number {
       hash = hash ^ (hash >>> 15);
       if (width === 2) hash = Math.imul(hash ^ words[row * 2 + 1], HASH_PRIME);
     } else {
-      const text = column.texts[row] ?? "";
+      const text = textAt(column.texts, row) ?? "";
       for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), HASH_PRIME);
       hash = Math.imul(hash ^ text.length, HASH_PRIME);
     }

@@ -27,7 +27,7 @@ import {
   captureDirectory,
   newRowsName,
 } from "./recording-entry.ts";
-import { readRuns, writeRuns } from "./recording-runs.ts";
+import { readRuns } from "./recording-runs.ts";
 import {
   RECORDED_TABLES,
   type RecordedTable,
@@ -40,6 +40,7 @@ import {
   toAbsolute,
   toRelative,
 } from "./recording-table.ts";
+import { RunPieces } from "./run-pieces.ts";
 import { type StoredFiles, checkStoredFile } from "./stored-files.ts";
 import { MAPPINGS_TABLE, TABLES, type TableSchema } from "./table-schema.ts";
 
@@ -58,25 +59,45 @@ function rowsIn(files: Manifest["files"], { name }: TableSchema): number {
 
 /** Reads all tables of a whole capture, whose files must have been checked; the runs are put in order. */
 export async function readWholeCapture(directory: string, { files }: Pick<Manifest, "files">): Promise<RecordedTables> {
+  const tables = await readSmallTables(directory);
+  return tables.set(MAPPINGS_TABLE.name, toRelative(readRuns(partsOf(directory, files))));
+}
+
+/** All but the runs. */
+async function readSmallTables(directory: string): Promise<Map<string, RecordedTable>> {
   const tables = new Map<string, RecordedTable>();
   for (const schema of TABLES) {
     const table = recordedTable(schema, await readTable(join(directory, `${schema.name}.parquet`), schema));
     tables.set(schema.name, toRelative(table));
   }
-  const parts = files.filter(({ table }) => table === MAPPINGS_TABLE.name).map(({ name }) => join(directory, name));
-  return tables.set(MAPPINGS_TABLE.name, toRelative(readRuns(parts)));
+  return tables;
+}
+
+function partsOf(directory: string, files: Manifest["files"]): string[] {
+  return files.filter(({ table }) => table === MAPPINGS_TABLE.name).map(({ name }) => join(directory, name));
+}
+
+/** What a capture is made of on the way from its key to it: its tables but for the runs, and those as pieces of files. */
+export interface ReplayedCapture {
+  readonly tables: RecordedTables;
+  readonly runs: RunPieces;
+}
+
+/** Reads a key, whose files must have been checked. Throws BadCapture. */
+export async function readKey(directory: string, { files }: Pick<Manifest, "files">): Promise<ReplayedCapture> {
+  return { tables: await readSmallTables(directory), runs: RunPieces.ofKey(partsOf(directory, files)) };
 }
 
 /**
- * The files that the tables would be read from, for opening the capture they make: its runs as a file in `directory`,
- * the other tables as they are in memory. `place` stands in errors. Throws BadCapture.
+ * The files that a capture would be read from, for opening it: its runs as a file in `directory`, the other tables as
+ * they are in memory. `place` stands in errors. Throws BadCapture.
  */
 export function storedFilesOf(
-  tables: RecordedTables,
+  { tables, runs: pieces }: ReplayedCapture,
   manifest: Manifest,
   { directory, place }: { readonly directory: string; readonly place: string },
 ): StoredFiles {
-  const runs = writeRuns(toAbsolute(tableOf(tables, MAPPINGS_TABLE)), directory);
+  const runs = pieces.write(directory);
   const expected = manifest.files.filter(({ table }) => table === MAPPINGS_TABLE.name);
   if (expected.length !== 1 || expected[0].sha256 !== runs.sha256) {
     throw new BadCapture("damaged", place, "makes other mappings than its entry describes");
@@ -114,19 +135,20 @@ export function writeDifference(directory: string, differences: readonly TableDi
   ];
 }
 
-/** The tables that a difference makes out of those of the capture before. Throws BadCapture. */
+/** What a difference makes out of the capture before. Throws BadCapture. */
 export async function readDifference(
   recording: string,
   number: number,
   { files, capture }: EntryDifference,
-  base: RecordedTables,
-): Promise<RecordedTables> {
+  base: ReplayedCapture,
+): Promise<ReplayedCapture> {
   const directory = captureDirectory(recording, number);
   const tooLarge = findTooLarge(capture);
   if (tooLarge !== undefined) throw new BadCapture("damaged", directory, `claims ${tooLarge}`);
   for (const file of files) checkStoredFile(directory, file);
   const steps = await readSteps(join(directory, STEPS_NAME));
   const tables = new Map<string, RecordedTable>();
+  let { runs } = base;
   for (const [index, schema] of RECORDED_TABLES.entries()) {
     const path = join(directory, newRowsName(schema));
     const isListed = files.some(({ name }) => name === newRowsName(schema));
@@ -135,13 +157,14 @@ export async function readDifference(
       ? recordedTable(schema, await readTable(path, schema))
       : new TableBuilder(schema, 0).finish();
     const difference: TableDifference = { steps: steps[index], inserted };
-    const before = tableOf(base, schema);
+    const before = schema === MAPPINGS_TABLE ? base.runs : tableOf(base.tables, schema);
     const lengths = { baseRows: before.rows, inserted: inserted.rows, rows: rowsIn(capture.files, schema) };
     const problem = checkSteps(difference.steps, lengths);
     if (problem !== undefined) throw new BadCapture("damaged", join(directory, STEPS_NAME), `has ${problem}`);
-    tables.set(schema.name, applyDifference(before, difference));
+    if (before instanceof RunPieces) runs = before.after(difference);
+    else tables.set(schema.name, applyDifference(before, difference));
   }
-  return tables;
+  return { tables, runs };
 }
 
 /** Steps by table. */

@@ -10,7 +10,7 @@ import { type ManifestFile, measureFile } from "./manifest.ts";
 import { readMappingGroups, writeMappingFooter } from "./mapping-file.ts";
 import { MAPPING_COLUMNS, MappingPart, type StoredGroup, StoredGroups, partName } from "./mapping-part.ts";
 import type { RecordedTable, WordColumn } from "./recording-table.ts";
-import { BLOCK_RUNS, WORDS_PER_RUN } from "./run-layout.ts";
+import { BLOCK_RUNS, VMA_AT, WORDS_PER_RUN } from "./run-layout.ts";
 import { MAPPINGS_TABLE } from "./table-schema.ts";
 
 /** Columns as indexes of the table's columns. */
@@ -90,22 +90,65 @@ function wordsOf({ columns }: RecordedTable, index: number): Int32Array {
 
 /** Writes the runs as the one mappings file of the capture in a directory. */
 export function writeRuns(table: RecordedTable, directory: string): ManifestFile {
-  const name = partName(0);
-  const path = join(directory, name);
-  const part = new MappingPart(path);
+  const writer = new RunsWriter(directory);
   try {
-    const block = new Int32Array(BLOCK_RUNS * WORDS_PER_RUN);
-    for (let first = 0; first < table.rows; first += BLOCK_RUNS) {
-      const runs = Math.min(BLOCK_RUNS, table.rows - first);
+    const columns = MAPPING_COLUMNS.map((_, index) => wordsOf(table, index));
+    writer.append(columns, { from: 0, rows: table.rows, vmaChange: 0 });
+    return writer.finish();
+  } finally {
+    writer.close();
+  }
+}
+
+/** The one mappings file of a capture, stretch by stretch, in the order of its rows. */
+export class RunsWriter {
+  private readonly path: string;
+  private readonly part: MappingPart;
+  private readonly block = new Int32Array(BLOCK_RUNS * WORDS_PER_RUN);
+  private filled = 0;
+  private rows = 0;
+
+  /** In a directory that has no such file. */
+  constructor(directory: string) {
+    this.path = join(directory, partName(0));
+    this.part = new MappingPart(this.path);
+  }
+
+  /** Appends rows of columns, which are in the order of MAPPING_COLUMNS; their VMAs are moved by `vmaChange` rows. */
+  append(columns: readonly Int32Array[], stretch: { from: number; rows: number; vmaChange: number }): void {
+    const { block } = this;
+    for (let done = 0; done < stretch.rows;) {
+      const rows = Math.min(BLOCK_RUNS - this.filled, stretch.rows - done);
+      const from = stretch.from + done;
       for (const [index, { at, bytes }] of MAPPING_COLUMNS.entries()) {
         const width = bytes / 4;
-        block.set(wordsOf(table, index).subarray(first * width, (first + runs) * width), at);
+        const words = columns[index].subarray(from * width, (from + rows) * width);
+        block.set(words, at + this.filled * width);
       }
-      part.save(block, runs);
+      if (stretch.vmaChange !== 0) {
+        for (let row = this.filled; row < this.filled + rows; row++) block[VMA_AT + row] += stretch.vmaChange;
+      }
+      this.filled += rows;
+      done += rows;
+      if (this.filled === BLOCK_RUNS) this.flush();
     }
-    writeMappingFooter(path, part.finish());
-  } finally {
-    part.close();
   }
-  return { name, table: MAPPINGS_TABLE.name, rows: table.rows, ...measureFile(path) };
+
+  private flush(): void {
+    if (this.filled > 0) this.part.save(this.block, this.filled);
+    this.rows += this.filled;
+    this.filled = 0;
+  }
+
+  /** The whole file. */
+  finish(): ManifestFile {
+    this.flush();
+    writeMappingFooter(this.path, this.part.finish());
+    return { name: partName(0), table: MAPPINGS_TABLE.name, rows: this.rows, ...measureFile(this.path) };
+  }
+
+  /** Always to be called. */
+  close(): void {
+    this.part.close();
+  }
 }

@@ -5,11 +5,12 @@
  *     int32, never null        one 32-bit word a row
  *     uint64                   two words, low and high
  *     int64, double, boolean   two words: the number as a double, NaN for null
- *     text                     a list
+ *     text                     one word: its place in a list of the column's texts (coded-texts.ts)
  *
  * Columns that point to rows of other tables (`vma`, `mm`, ...) are kept relative to the row above. A process or VMA that
  * comes or goes then changes one row, and not every row behind it.
  */
+import { type CodedTexts, CodedTextsBuilder, codeTexts, textAt } from "./coded-texts.ts";
 import { type ColumnSource, type ReadColumn, TableColumns } from "./parquet-table.ts";
 import {
   type ColumnSpec,
@@ -31,7 +32,7 @@ export interface WordColumn {
 /** A column of texts. */
 export interface TextColumn {
   readonly spec: ColumnSpec;
-  readonly texts: readonly (string | null)[];
+  readonly texts: CodedTexts;
 }
 
 export type RecordedColumn = WordColumn | TextColumn;
@@ -73,7 +74,7 @@ export function widthOf({ type, nullable }: ColumnSpec): 1 | 2 {
 /** A table that was read from a file, its columns as they stand there. */
 export function recordedTable(schema: TableSchema, table: TableColumns): RecordedTable {
   const columns = schema.columns.map((spec): RecordedColumn => {
-    if (spec.type === "text") return { spec, texts: table.nullableTexts(spec.name) };
+    if (spec.type === "text") return { spec, texts: codeTexts(table.nullableTexts(spec.name)) };
     const width = widthOf(spec);
     if (spec.type === "uint64") return { spec, words: table.words(spec.name), width };
     const numbers = table.numbers(spec.name);
@@ -89,7 +90,7 @@ export function sourcesOf({ columns }: RecordedTable): Readonly<Record<string, C
 }
 
 function sourceOf(column: RecordedColumn): ColumnSource {
-  if ("texts" in column) return (row) => column.texts[row];
+  if ("texts" in column) return (row) => textAt(column.texts, row);
   const { spec, words } = column;
   if (column.width === 1) return (row) => words[row];
   if (spec.type === "uint64") {
@@ -104,7 +105,7 @@ function sourceOf(column: RecordedColumn): ColumnSource {
 export function tableColumnsOf({ rows, columns }: RecordedTable, path: string): TableColumns {
   const read = (column: RecordedColumn): ReadColumn => {
     const { spec } = column;
-    if ("texts" in column) return { spec, texts: [...column.texts] };
+    if ("texts" in column) return { spec, texts: Array.from(column.texts.codes, (code) => column.texts.values[code]) };
     const { words, width } = column;
     if (spec.type === "uint64") return { spec, words };
     const numbers = width === 1 ? Float64Array.from(words) : new Float64Array(words.buffer, words.byteOffset, rows);
@@ -147,13 +148,13 @@ function mapRelative(table: RecordedTable, change: (words: Int32Array) => Int32A
 /** Collects rows of tables of one schema into a new table of a length known beforehand. */
 export class TableBuilder {
   private readonly schema: TableSchema;
-  private readonly columns: readonly (WordColumn | { readonly spec: ColumnSpec; readonly texts: (string | null)[] })[];
+  private readonly columns: readonly (WordColumn | { readonly spec: ColumnSpec; readonly texts: CodedTextsBuilder })[];
   private rows = 0;
 
   constructor(schema: TableSchema, rows: number) {
     this.schema = schema;
     this.columns = schema.columns.map((spec) => {
-      if (spec.type === "text") return { spec, texts: [] };
+      if (spec.type === "text") return { spec, texts: new CodedTextsBuilder(rows) };
       const width = widthOf(spec);
       // A buffer of whole doubles, because wide columns are read as such.
       return { spec, words: new Int32Array(rows * width), width };
@@ -167,7 +168,7 @@ export class TableBuilder {
       if ("words" in target && "words" in source) {
         target.words.set(source.words.subarray(from * target.width, end * target.width), this.rows * target.width);
       } else if ("texts" in target && "texts" in source) {
-        for (let row = from; row < end; row++) target.texts.push(source.texts[row]);
+        target.texts.append(source.texts, from, end);
       } else throw new Error(`the tables differ in what "${target.spec.name}" is`);
     }
     this.rows += end - from;
@@ -175,6 +176,9 @@ export class TableBuilder {
 
   /** The table; all its rows must have been appended. */
   finish(): RecordedTable {
-    return { schema: this.schema, rows: this.rows, columns: this.columns };
+    const columns = this.columns.map((column) =>
+      "words" in column ? column : { spec: column.spec, texts: column.texts.finish() },
+    );
+    return { schema: this.schema, rows: this.rows, columns };
   }
 }

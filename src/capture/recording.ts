@@ -2,8 +2,8 @@
  * Reads a recording: lists its captures and opens any of them as the capture that was taken then.
  *
  * A key is a capture's directory and is opened where it lies. Any other capture is made again, from its key by way of the
- * differences between: its tables in memory, its runs as a file in a temporary directory, where reader threads take them
- * like those of any capture. Going forward, each difference is applied once. What cannot be read is an entry with its
+ * differences between: its tables in memory, its runs copied into a file in a temporary directory (run-pieces.ts), where
+ * reader threads take them like those of any capture. Going forward, each difference is applied once. What cannot be read is an entry with its
  * error, and so are those that build on it, up to the next key; nothing before it is lost.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -20,8 +20,7 @@ import {
   manifestOf,
   readEntry,
 } from "./recording-entry.ts";
-import { findTooLarge, readDifference, readWholeCapture, storedFilesOf } from "./recording-files.ts";
-import type { RecordedTables } from "./recording-table.ts";
+import { type ReplayedCapture, findTooLarge, readDifference, readKey, storedFilesOf } from "./recording-files.ts";
 import { checkStoredFile } from "./stored-files.ts";
 
 /** A capture of a recording: what is known of it, or why it cannot be read. */
@@ -56,12 +55,17 @@ export function openRecording(directory: string): Recording {
   return { directory, captures, openCapture: async (number, options = {}) => replay.open(number, options) };
 }
 
-/** The tables of one capture after the other. */
+/** A capture that was made again from its key. */
+interface Reached {
+  readonly number: number;
+  readonly capture: ReplayedCapture;
+}
+
+/** One capture after the other. */
 class Replay {
   private readonly directory: string;
   private readonly captures: ReadonlyMap<number, ListedCapture>;
-  private at = -1;
-  private tables: RecordedTables = new Map();
+  private reached: Reached | undefined;
 
   constructor(directory: string, captures: ReadonlyMap<number, ListedCapture>) {
     this.directory = directory;
@@ -72,10 +76,10 @@ class Replay {
     const { difference } = this.entryOf(number);
     const place = captureDirectory(this.directory, number);
     if (difference === null) return openCapture(place, options);
-    await this.goTo(number);
+    const replayed = await this.goTo(number);
     const made = temporaryDirectory();
     try {
-      const files = storedFilesOf(this.tables, manifestOf(difference), { directory: made.path, place });
+      const files = storedFilesOf(replayed, manifestOf(difference), { directory: made.path, place });
       // The readers hold the file open: it may be removed.
       return await openStoredFiles(place, files, options);
     } finally {
@@ -83,25 +87,28 @@ class Replay {
     }
   }
 
-  /** Brings the tables to a capture: from where they are, or from its key. */
-  private async goTo(number: number): Promise<void> {
+  /** Goes on to a capture: from the one gone to before, or from its key. */
+  private async goTo(number: number): Promise<ReplayedCapture> {
     let from = number;
-    while (from !== this.at && this.entryOf(from).difference !== null) from--;
-    if (from !== this.at) {
-      const key = captureDirectory(this.directory, from);
-      const manifest = readManifest(key);
-      const tooLarge = findTooLarge(manifest);
-      if (tooLarge !== undefined) throw new BadCapture("damaged", key, `claims ${tooLarge}`);
-      for (const file of manifest.files) checkStoredFile(key, file);
-      this.tables = await readWholeCapture(key, manifest);
-      this.at = from;
-    }
-    while (this.at < number) {
-      const { difference } = this.entryOf(this.at + 1);
+    while (from !== this.reached?.number && this.entryOf(from).difference !== null) from--;
+    let reached = this.reached?.number === from ? this.reached : await this.beginAtKey(from);
+    while (reached.number < number) {
+      const next = reached.number + 1;
+      const { difference } = this.entryOf(next);
       if (difference === null) throw new Error("there is a key on the way to a capture");
-      this.tables = await readDifference(this.directory, this.at + 1, difference, this.tables);
-      this.at++;
+      reached = { number: next, capture: await readDifference(this.directory, next, difference, reached.capture) };
+      this.reached = reached;
     }
+    return reached.capture;
+  }
+
+  private async beginAtKey(number: number): Promise<Reached> {
+    const key = captureDirectory(this.directory, number);
+    const manifest = readManifest(key);
+    const tooLarge = findTooLarge(manifest);
+    if (tooLarge !== undefined) throw new BadCapture("damaged", key, `claims ${tooLarge}`);
+    for (const file of manifest.files) checkStoredFile(key, file);
+    return { number, capture: await readKey(key, manifest) };
   }
 
   /** The entry of a capture; throws BadCapture where there is none. */
