@@ -1,6 +1,6 @@
 /**
  * The bench of questions: on the workload of the capture bench, how long every question takes that a stored capture
- * answers, and how long `who` takes on the running machine.
+ * answers, how long `who` takes on the running machine, and what part of a core `watch` takes there.
  *
  *     node build/bench/questions/main.js [--runs N] [--scale S] [--json] [--workload FILE] [--only REGEX]
  *
@@ -18,6 +18,7 @@ import { type Workload, startWorkload } from "../capture/workload.ts";
 import { findPlace } from "./places.ts";
 import { type Results, areAllMet, formatResults, judge } from "./print.ts";
 import { type Asked, liveQuestions, storedQuestions } from "./questions.ts";
+import { type WatchShare, measureWatch } from "./watch-share.ts";
 
 interface Settings {
   readonly runs: number;
@@ -119,6 +120,12 @@ async function runBench(settings: Settings, bench: Bench): Promise<Results> {
     measured.map(({ command }) => command),
     { runs: settings.runs, directory: bench.directory, onProgress: bench.onProgress },
   );
+  const watched: WatchShare[] = [];
+  for (let run = 1; run <= settings.runs && settings.only.test("watch"); run++) {
+    const each = await measureWatch(asked.foliometer, bench.undo);
+    watched.push(each);
+    bench.onProgress(`watch ${run} of ${settings.runs}: ${(each.share * 100).toFixed(1)}% of a core`);
+  }
   const [loadAfter = 0] = loadavg();
   return {
     machine: readMachine(),
@@ -129,6 +136,7 @@ async function runBench(settings: Settings, bench: Bench): Promise<Results> {
     presentEntries: report.cost.entriesPresent,
     captureBytes: readdirSync(capture).reduce((sum, name) => sum + statSync(join(capture, name)).size, 0),
     rows: judge(measured, all),
+    watched,
   };
 }
 
@@ -145,7 +153,7 @@ async function main(): Promise<void> {
   try {
     const results = await runBench(settings, { directory, undo, onProgress });
     process.stdout.write(settings.json ? `${JSON.stringify(results)}\n` : `${formatResults(results)}\n`);
-    if (!areAllMet(results.rows)) process.exitCode = 1;
+    if (!areAllMet(results)) process.exitCode = 1;
   } finally {
     for (const failure of await undo.run()) onProgress(failure);
   }

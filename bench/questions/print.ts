@@ -4,6 +4,7 @@
 import { type Machine, type Sample, type Series, figuresOf, summarize } from "../capture/measure.ts";
 import { formatCount, formatNumber, formatTable } from "../capture/table.ts";
 import type { Bar, Measured } from "./questions.ts";
+import { WATCH_SHARE_MOST, type WatchShare } from "./watch-share.ts";
 
 /** All that was found out. */
 export interface Results {
@@ -16,6 +17,7 @@ export interface Results {
   readonly presentEntries: number;
   readonly captureBytes: number;
   readonly rows: readonly Row[];
+  readonly watched: readonly WatchShare[];
 }
 
 /** One command: its rounds, and each of its bars with whether it was met. */
@@ -39,9 +41,28 @@ export function judge(measured: readonly Measured[], all: readonly Series[]): Ro
   });
 }
 
-/** True when every bar of every row is met. */
-export function areAllMet(rows: readonly Row[]): boolean {
-  return rows.every(({ bars }) => bars.every(({ met }) => met));
+/** True when every bar of every row is met, and that of `watch`. */
+export function areAllMet({ rows, watched }: Results): boolean {
+  return rows.every(({ bars }) => bars.every(({ met }) => met)) && isWatchMet(watched);
+}
+
+function isWatchMet(watched: readonly WatchShare[]): boolean {
+  const share = summarize(watched.map((each) => each.share))?.median;
+  return share === undefined || share <= WATCH_SHARE_MOST;
+}
+
+function formatWatched(watched: readonly WatchShare[]): string {
+  const of = (figure: keyof WatchShare): string => {
+    const all = summarize(watched.map((each) => each[figure] * (figure.startsWith("share") ? 100 : 1)));
+    return all === undefined
+      ? ""
+      : `${formatNumber(all.median, 1)} (${formatNumber(all.min, 1)}-${formatNumber(all.max, 1)})`;
+  };
+  const peak = summarize(watched.map(({ peakRssBytes }) => peakRssBytes / MB))?.median;
+  return [
+    `watch --interval 1s, the whole machine: ${of("share")} % of one core from its first moment on, at most ${WATCH_SHARE_MOST * 100} %: ${isWatchMet(watched) ? "met" : "MISSED"};`,
+    `${of("moments")} moments in ${of("seconds")} s, ${formatNumber(peak, 0)} MB; ${of("shareFromStart")} % with the first reading and the start of the program.`,
+  ].join("\n");
 }
 
 function formatBar({ figure, atMost }: Bar): string {
@@ -83,6 +104,7 @@ export function formatResults(results: Results): string {
       `Runs      ${results.runs} of each command, in turn; medians`,
     ].join("\n"),
     formatTable(header, rows.map(formatRow)),
+    ...(results.watched.length === 0 ? [] : [formatWatched(results.watched)]),
     "MB: 10^6 bytes. kB: 1024 bytes. The process's own user and system time, all threads.",
     ...(failures.length === 0 ? [] : [failures.join("\n")]),
   ].join("\n\n");
