@@ -1,7 +1,7 @@
 /** State graphs in Graphviz' and in Mermaid's language. */
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { skipAlways } from "../../test/full-run.ts";
+import { requireCommand } from "../../test/full-run.ts";
 import type { StateGraph } from "../checker/index.ts";
 import { formatStateGraphDot, formatStateGraphMermaid } from "./state-graph-text.ts";
 
@@ -62,10 +62,11 @@ test("every line between the braces is one statement of DOT", () => {
 });
 
 test("Graphviz reads it", (ctx) => {
-  const input = formatStateGraphDot(GRAPH);
-  const { status, stdout, stderr, error } = spawnSync("dot", ["-Tplain"], { input, encoding: "utf8" });
-  // Not in the full run's packages: the test above reads every line.
-  if (error !== undefined) skipAlways(ctx, "there is no command dot (Debian's graphviz)");
+  const dot = requireCommand(ctx, "dot");
+  const { status, stdout, stderr } = spawnSync(dot, ["-Tplain"], {
+    input: formatStateGraphDot(GRAPH),
+    encoding: "utf8",
+  });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout.match(/^node /gm)).toHaveLength(3);
   expect(stdout.match(/^edge /gm)).toHaveLength(2);
