@@ -5,6 +5,9 @@
  * was moved (mremap). A page of a file, or of shared memory, is wherever a VMA of the same file covers its offset; so is a
  * private copy that was moved. The vdso has no file but one name. What this misses - moved anonymous memory, KSM pages -
  * the kernel's counts show (found-mappings.ts), and then every page table is read.
+ *
+ * A question may be about tens of thousands of VMAs, and is put to every process: pages of one file are one place with
+ * many stretches, which meet the VMAs of a process by binary search.
  */
 import { readFileSync } from "node:fs";
 import { type MapsVma, PAGE_SIZE_BYTES, parseMapsText } from "../kernel/index.ts";
@@ -15,11 +18,21 @@ export interface AskedPages extends PageRange {
   readonly vma: MapsVma;
 }
 
-/** A stretch of a file, or of what has only a name: whose, and which pages of it. */
-interface FilePlace extends PageRange {
+/** Ranges closer than this are read as one: 4 KiB of pagemap. */
+export const GAP_PAGES = 512;
+/** More ranges than this are not read where the process has no VMA. */
+const RANGES_READ_BLINDLY = 32;
+
+/** Pages of a file, or of what has only a name. */
+export interface FilePages {
+  readonly matches: (vma: MapsVma) => boolean;
+  /** Pages of the file, ascending and apart. */
+  readonly ranges: readonly PageRange[];
+}
+
+interface FilePlace extends FilePages {
   /** Text that every line of maps about it holds. */
   readonly needle: string;
-  readonly matches: (vma: MapsVma) => boolean;
 }
 
 /** Where to look in any address space. */
@@ -29,40 +42,60 @@ export class CandidatePlaces {
 
   /** Candidates for the pages that one process has there. Ranges may reach beyond the VMA, as a folio may. */
   constructor(asked: readonly AskedPages[]) {
-    this.sameAddresses = joinRanges(asked);
-    this.files = asked.flatMap(filePlaceOf);
+    this.sameAddresses = joinRanges(asked, GAP_PAGES);
+    this.files = filePlacesOf(asked);
   }
 
-  /** Whether maps have to be read to know the ranges. */
-  get needsMaps(): boolean {
-    return this.files.length > 0;
-  }
-
-  /**
-   * Ranges of one process, ascending. Throws what reading its maps throws. Nothing is parsed unless the text mentions
-   * one of the files.
-   */
+  /** Ranges of one process, ascending. Throws what reading its maps throws. */
   rangesOf(pid: number): readonly PageRange[] {
-    if (!this.needsMaps) return this.sameAddresses;
-    const text = readFileSync(`/proc/${pid}/maps`, "latin1");
-    const files = this.files.filter(({ needle }) => text.includes(needle));
-    if (files.length === 0) return this.sameAddresses;
-    const vmas = parseMapsText(text);
-    return joinRanges([...this.sameAddresses, ...files.flatMap((file) => rangesIn(vmas, file))]);
+    const isBlind = this.files.length === 0 && this.sameAddresses.length <= RANGES_READ_BLINDLY;
+    return isBlind ? this.sameAddresses : this.rangesIn(readFileSync(`/proc/${pid}/maps`, "latin1"));
+  }
+
+  /** Ranges of a process with these maps. Nothing is parsed that does not mention one of the files, if ranges are few. */
+  rangesIn(mapsText: string): readonly PageRange[] {
+    const { sameAddresses } = this;
+    const isFew = sameAddresses.length <= RANGES_READ_BLINDLY;
+    const files = this.files.filter(({ needle }) => mapsText.includes(needle));
+    if (files.length === 0 && isFew) return sameAddresses;
+    const vmas = parseMapsText(mapsText);
+    const same = isFew ? sameAddresses : vmas.flatMap((vma) => overlaps(sameAddresses, vma));
+    return joinRanges([...same, ...files.flatMap((file) => placesInVmas(vmas, file))], GAP_PAGES);
   }
 }
 
-function filePlaceOf({ vma, startPage, endPage }: AskedPages): FilePlace[] {
-  const { device, inode, name, inodeText } = vma;
-  const filePage = pageInFile(vma, startPage);
-  const range = { startPage: filePage, endPage: filePage + endPage - startPage };
-  if (inode !== 0) {
-    const needle = ` ${device} ${inodeText ?? inode} `;
-    return [{ ...range, needle, matches: (other) => other.inode === inode && other.device === device }];
+/** The files of the pages that are asked about, each once. */
+function filePlacesOf(asked: readonly AskedPages[]): FilePlace[] {
+  const places = new Map<string, { readonly matches: FilePages["matches"]; readonly ranges: PageRange[] }>();
+  for (const { vma, startPage, endPage } of asked) {
+    const needle = needleOf(vma);
+    if (needle === undefined) continue;
+    let place = places.get(needle);
+    if (place === undefined) places.set(needle, (place = { matches: matcherOf(vma), ranges: [] }));
+    const filePage = pageInFile(vma, startPage);
+    place.ranges.push({ startPage: filePage, endPage: filePage + endPage - startPage });
   }
+  return [...places].map(([needle, { matches, ranges }]) => ({ needle, matches, ranges: joinRanges(ranges) }));
+}
+
+/** What every line of maps about the same file or special mapping holds; undefined for anonymous memory. */
+function needleOf(vma: MapsVma): string | undefined {
+  const { device, inode, name } = vma;
+  if (inode !== 0) return ` ${device} ${inodeTextOf(vma)} `;
   // Special mappings: one content under one name, wherever it lies.
-  if (!/^\[v(?:dso|var|syscall)/.test(name)) return [];
-  return [{ ...range, needle: name, matches: (other) => other.name === name }];
+  return /^\[v(?:dso|var|syscall)/.test(name) ? name : undefined;
+}
+
+function matcherOf(vma: MapsVma): FilePages["matches"] {
+  const { device, inode, name } = vma;
+  if (inode === 0) return (other) => other.name === name;
+  const inodeText = inodeTextOf(vma);
+  return (other) => inodeTextOf(other) === inodeText && other.device === device;
+}
+
+/** The inode's digits as maps prints them, exact also where the number is not. */
+export function inodeTextOf({ inode, inodeText }: MapsVma): string {
+  return inodeText ?? String(inode);
 }
 
 /** Page of the file at a page of the VMA; of a VMA without a file, pages from its start. */
@@ -70,14 +103,33 @@ export function pageInFile({ startPage, offset, inode }: MapsVma, page: number):
   return page - startPage + (inode === 0 ? 0 : offset / PAGE_SIZE_BYTES);
 }
 
-/** Where the VMAs among these that match have pages [startPage, endPage) of the file. */
-export function rangesIn(
-  vmas: readonly MapsVma[],
-  { matches, startPage, endPage }: Pick<FilePlace, "matches"> & PageRange,
-): PageRange[] {
+/** Where the VMAs among these that match have the pages. O(VMAs * log ranges + places). */
+export function placesInVmas(vmas: readonly MapsVma[], { matches, ranges }: FilePages): PageRange[] {
   return vmas.filter(matches).flatMap((vma) => {
-    const from = Math.max(vma.startPage, vma.startPage + startPage - pageInFile(vma, vma.startPage));
-    const behind = Math.min(vma.endPage, vma.startPage + endPage - pageInFile(vma, vma.startPage));
-    return from < behind ? [{ startPage: from, endPage: behind }] : [];
+    const firstPage = pageInFile(vma, vma.startPage);
+    const shown = { startPage: firstPage, endPage: firstPage + vma.endPage - vma.startPage };
+    const toAddress = vma.startPage - firstPage;
+    return overlaps(ranges, shown).map(({ startPage, endPage }) => ({
+      startPage: startPage + toAddress,
+      endPage: endPage + toAddress,
+    }));
   });
+}
+
+/** The parts of ranges, ascending and apart, that lie in another. */
+function overlaps(ranges: readonly PageRange[], { startPage, endPage }: PageRange): PageRange[] {
+  let low = 0;
+  for (let high = ranges.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if (ranges[middle].endPage <= startPage) low = middle + 1;
+    else high = middle;
+  }
+  const found: PageRange[] = [];
+  for (let at = low; at < ranges.length && ranges[at].startPage < endPage; at++) {
+    found.push({
+      startPage: Math.max(startPage, ranges[at].startPage),
+      endPage: Math.min(endPage, ranges[at].endPage),
+    });
+  }
+  return found;
 }

@@ -7,6 +7,7 @@ import type { FrameTable } from "./frame-table.ts";
 import type { PresentRuns, PresentRunsChoice } from "./present-runs.ts";
 import type { Histograms } from "./run-passes.ts";
 import type { PageSelection, SelectedRun } from "./selected-runs.ts";
+import type { SwappedRuns } from "./swapped-runs.ts";
 
 /** One size's THP settings in sysfs, as printed: "madvise", "inherit", ... */
 export interface ThpSizeSettings {
@@ -149,6 +150,8 @@ export interface Capture {
    * they do not overlap. O(runs) of memory: for those who need the entries themselves.
    */
   presentRuns(choice?: PresentRunsChoice): Promise<PresentRuns[]>;
+  /** Slots of swap that entries hold, in pieces; `isWanted` has 1 at the types of swap entries that are asked for. */
+  swappedRuns(isWanted: Uint8Array): Promise<SwappedRuns[]>;
   /** Present entries on the frames of ascending intervals (selected-runs.ts), cut to them. */
   runsOfFrames(intervals: Float64Array): Promise<SelectedRun[]>;
   /** Entries at some pages, present or not. */

@@ -5,7 +5,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import { WordFiles, writeKpageflags } from "../../test/figures/fake-proc.ts";
 import { machineOf, machineRecipes } from "../../test/figures/machine-recipes.ts";
 import { buildMachine } from "../../test/figures/small-machine.ts";
-import { KPF_COMPOUND_TAIL } from "../kernel/index.ts";
+import { KPF_ANON, KPF_COMPOUND_TAIL, KPF_LRU, KPF_MMAP, KPF_OWNER_2_HIGH } from "../kernel/index.ts";
 import { readFlagsOf, readFolioAround } from "./folio-around.ts";
 
 const files = new WordFiles();
@@ -55,4 +55,17 @@ test("tails without a head, and a folio of five pages, are on the move", () => {
   writeSync(fd, tail, 0, 8, second.head * 8);
   expect(readFolioAround(fd, first.head + 1, true)).toBe("moving");
   expect(readFolioAround(fd, second.head + 3, true)).toBe("moving");
+});
+
+test("the bit that says exclusive of anonymous memory says something else of a file's page", () => {
+  const fd = files.take();
+  const entries = new Int32Array([
+    KPF_ANON | KPF_LRU | KPF_MMAP,
+    KPF_OWNER_2_HIGH,
+    KPF_LRU | KPF_MMAP,
+    KPF_OWNER_2_HIGH,
+  ]);
+  writeSync(fd, new Uint8Array(entries.buffer), 0, 16, 0);
+  expect(readFolioAround(fd, 0, true)).toMatchObject({ order: 0, headExclusive: true });
+  expect(readFolioAround(fd, 1, true)).toMatchObject({ order: 0, headExclusive: false });
 });

@@ -13,6 +13,7 @@ import {
   KIND_NONE,
   KIND_SHMEM,
   KIND_UNCOUNTED,
+  KPF_SLAB,
 } from "../kernel/index.ts";
 import { FolioScanner } from "./folio-scan.ts";
 import { FRAME_LARGE, type FrameTable, countRun, createDifference, sumDifferences } from "./frame-table.ts";
@@ -138,7 +139,10 @@ function folioOf(head: number, order: number, kind: SmallKind): SmallFolio {
 
 /** Sets the flags of one frame to those of a page of another folio. */
 function overwrite(fd: number, pfn: number, folio: SmallFolio, index: number): void {
-  const { low, high } = flagsOf(folio, index);
+  overwriteWord(fd, pfn, flagsOf(folio, index));
+}
+
+function overwriteWord(fd: number, pfn: number, { low, high }: { readonly low: number; readonly high: number }): void {
   writeSync(fd, Uint8Array.from(new Uint8Array(Int32Array.of(low, high).buffer)), 0, 8, pfn * 8);
 }
 
@@ -232,6 +236,18 @@ describe("flags that change under the reader", () => {
     countRun(difference, 1024, 1024, 1, 1);
     const { found } = scanAll(fd, sumDifferences([difference], 2048), 1024);
     expect([found.headPfn, found.torn]).toEqual([[], 1]);
+  });
+
+  test("a compound that was freed and put to other use is no folio of those who mapped it", () => {
+    const difference = createDifference(512);
+    countRun(difference, 0, 32, 1, 1);
+    const frames = sumDifferences([difference], 512);
+    const slab = { low: flagsOf(folioOf(8, 3, "file"), 0).low | KPF_SLAB, high: 0 };
+    const fd = flagsFile([folioOf(8, 3, "file"), folioOf(16, 3, "anon")], 512);
+    overwriteWord(fd, 8, slab);
+    const { found } = scanAll(fd, frames);
+    expect([found.headPfn, found.torn]).toEqual([[16], 0]);
+    expect([frames.kind[8], frames.kind[16]]).toEqual([KIND_NONE, KIND_ANON | FRAME_LARGE]);
   });
 
   test("a file that ends early ends the scan", () => {

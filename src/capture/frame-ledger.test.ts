@@ -134,6 +134,64 @@ function said({ frames, folios }: LedgerState) {
   };
 }
 
+/** A ledger of `FRAME_COUNT` frames, an update of it by the flags of these folios, and what books runs in it. */
+function withLedger(body: (use: LedgerUse) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), "foliometer-ledger-"));
+  const path = join(folder, "kpageflags");
+  const ledger = new FrameLedger(FRAME_COUNT);
+  const templates = new RunTemplates();
+  let before = noRuns(templates);
+  try {
+    body((runs, folios) => {
+      const list = new RunBlocks(undefined, { memoryBlocks: 0, saveEveryBlock: false, templates });
+      for (const { page, head, pages } of runs) list.append(0, page << 12, 0, head, 0, pages, 1, RUN_PRESENT);
+      list.finish();
+      const now = packRuns(list);
+      const scratch = new Int32Array(BLOCK_RUNS * WORDS_PER_RUN);
+      ledger.count(new RunsOfSpaces(templates, [{ runs: now, firstVma: 0 }], scratch), 1);
+      ledger.count(new RunsOfSpaces(templates, [{ runs: before, firstVma: 0 }], scratch), -1);
+      markChangedGrains(before, now, ledger.changedGrains);
+      before = now;
+      writeFileSync(path, flagsOf(folios));
+      const fd = openSync(path, "r");
+      try {
+        return said(ledger.update(fd, true));
+      } finally {
+        closeSync(fd);
+      }
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+type LedgerUse = (
+  runs: readonly { readonly page: number; readonly head: number; readonly pages: number }[],
+  folios: readonly MappedFolio[],
+) => ReturnType<typeof said>;
+
+test("a folio of several grains that is split is known to be, whichever grain of it changed", () => {
+  withLedger((update) => {
+    // A second block is mapped, so that the first is not looked at anew in its turn at the second update.
+    const other = { page: 0, head: 512, pages: 1 };
+    const single = { head: 512, order: 0, pages: 1 };
+    const [low, high] = [0, 64].map((head) => ({ page: 100 + 2 * head, head, pages: 64 }));
+    expect(update([other, low, high], [{ head: 0, order: 7, pages: 128 }, single])).toMatchObject({ orders: "7" });
+    const small = Array.from({ length: 96 }, (_, head) => ({ head, order: 0, pages: 1 }));
+    expect(update([other, low, { ...high, pages: 32 }], [...small, single])).toMatchObject({ heads: "", orders: "" });
+  });
+});
+
+test("of a run over many blocks that is gone nothing is left in the blocks between its ends", () => {
+  withLedger((update) => {
+    const folio = { head: 0, order: 12, pages: 4096 };
+    expect(update([{ page: 0, head: 0, pages: 4096 }], [folio]).mapcount.startsWith("1,1,1")).toBe(true);
+    const { mapcount, heads } = update([], []);
+    expect(mapcount).toBe(Array.from({ length: FRAME_COUNT }, () => 0).join());
+    expect(heads).toBe("");
+  });
+});
+
 test("after any history of changes a ledger says what one says that has seen nothing but the last state", () => {
   const folder = mkdtempSync(join(tmpdir(), "foliometer-ledger-"));
   const path = join(folder, "kpageflags");

@@ -18,12 +18,13 @@ import { compareWindows } from "./mapcount-compare.ts";
 import { sampleBlocks } from "./mapcount-check.ts";
 import { type PackedRuns, type PlacedRuns, RunsOfSpaces } from "./packed-runs.ts";
 import { collectPresentRuns } from "./present-runs.ts";
+import { collectSwappedRuns } from "./swapped-runs.ts";
 import { type OpenedProcess, describeProcess } from "./process-list.ts";
 import { type PassTables, collectEvents, collectHistograms } from "./run-passes.ts";
 import type { RunTemplates } from "./run-templates.ts";
 import { selectFrames, selectPages } from "./selected-runs.ts";
 
-/** What one refresh did; times are CPU milliseconds of this process. */
+/** What one refresh did; times are CPU milliseconds of this process unless said otherwise. */
 export interface ReadingNow {
   /** Milliseconds since 1970 when it began. */
   readonly atMs: number;
@@ -31,6 +32,8 @@ export interface ReadingNow {
   /** For looking at all processes, and for reading some of them. */
   listedMs: number;
   readMs: number;
+  /** By the clock, from its beginning to the end of the reading: who waits for the processor waits, too. */
+  readClockMs: number;
   readProcesses: number;
   /** Processes that had changed or were wanted first. */
   changedProcesses: number;
@@ -127,6 +130,8 @@ export function assembleCapture(assembly: Assembly): IncrementalCapture {
     countClasses: async (classOfFrame, classCount) =>
       Promise.resolve(sources.map((runs) => collectHistograms(runs, tables, classOfFrame, classCount))),
     presentRuns: async (choice) => Promise.resolve(sources.flatMap((runs) => collectPresentRuns(runs, tables, choice))),
+    swappedRuns: async (isWanted) =>
+      Promise.resolve(sources.flatMap((runs) => collectSwappedRuns(runs, tables, isWanted))),
     runsOfFrames: async (intervals) =>
       Promise.resolve(sources.flatMap((runs) => selectFrames(runs, tables, intervals))),
     runsOfPages: async (selection) => Promise.resolve(sources.flatMap((runs) => selectPages(runs, tables, selection))),

@@ -52,11 +52,14 @@ interface Watched {
   readonly pid: number;
   readonly startTime: string;
   fingerprint: string;
+  image: string;
   /** The fingerprint before the last reading; undefined: never read, or to be read in any case. */
   readFingerprint: string | undefined;
   readAtMs: number;
   opened: OpenedProcess | undefined;
   runs: PackedRuns;
+  /** The image at the last reading. */
+  readImage: string | undefined;
   /** Whose address space it shares. */
   sharesWith: number | undefined;
 }
@@ -79,6 +82,8 @@ export class IncrementalReader {
   private now = newReading();
   /** Due when the budget of this refresh was used up. */
   private notReached: ReadonlySet<number> = new Set();
+  /** Those that shared an address space with one that has left it, or that is counted elsewhere now. */
+  private readonly released = new Set<Watched>();
 
   /** Throws CannotCapture where the machine cannot be read. */
   constructor() {
@@ -101,6 +106,7 @@ export class IncrementalReader {
   /** Reads what changed, within the budget. */
   async refresh(options: RefreshOptions): Promise<IncrementalCapture> {
     const now = newReading();
+    const began = performance.now();
     this.now = now;
     this.notReached = new Set();
     this.list();
@@ -108,6 +114,7 @@ export class IncrementalReader {
     await this.readDue(options);
     await this.readInTurn(options);
     now.readMs = cpuMs() - now.cpuBeganMs - now.listedMs;
+    now.readClockMs = performance.now() - began;
     now.waitingProcesses = [...this.watched.values()].filter(isDue).length;
     const capture = assembleCapture({
       waiting: this.waiting(),
@@ -141,6 +148,7 @@ export class IncrementalReader {
       const known = this.watched.get(pid);
       if (known !== undefined && known.startTime === stat.startTime) {
         known.fingerprint = stat.fingerprint;
+        known.image = stat.image;
         continue;
       }
       if (known !== undefined) this.forget(known);
@@ -151,6 +159,7 @@ export class IncrementalReader {
         readAtMs: 0,
         opened: undefined,
         runs: noRuns(this.templates),
+        readImage: undefined,
         sharesWith: undefined,
       });
     }
@@ -160,15 +169,18 @@ export class IncrementalReader {
   private forget(each: Watched): void {
     this.replaceRuns(each, noRuns(this.templates));
     this.watched.delete(each.pid);
+    this.released.delete(each);
     this.releaseSharers(each.pid);
   }
 
-  /** Whoever shares this process's address space has to be looked at anew. */
+  /** Whoever shares this process's address space has nothing of its own to show, and must be read. */
   private releaseSharers(pid: number): void {
     for (const other of this.watched.values()) {
       if (other.sharesWith !== pid) continue;
       other.sharesWith = undefined;
       other.readFingerprint = undefined;
+      other.opened = undefined;
+      this.released.add(other);
     }
   }
 
@@ -206,8 +218,15 @@ export class IncrementalReader {
     }
   }
 
-  /** Reads one process anew. What goes wrong with it is its own state, and it stays due if it may go right later. */
+  /** Reads one process anew, and those that shared with it until now. */
   private async read(each: Watched, pause: (() => Promise<void>) | undefined): Promise<void> {
+    await this.readOne(each, pause);
+    for (const other of this.released) await this.readOne(other, pause);
+  }
+
+  /** Reads a process. What goes wrong with it is its own state, and it stays due if it may go right later. */
+  private async readOne(each: Watched, pause: (() => Promise<void>) | undefined): Promise<void> {
+    this.released.delete(each);
     await pause?.();
     const { fingerprint } = each;
     const opened = openProcess(each.pid);
@@ -220,7 +239,7 @@ export class IncrementalReader {
       return;
     }
     try {
-      const sharer = this.findOwner(opened);
+      const sharer = this.findOwner(each);
       // After the owner is known: whoever executed before that shares nothing any more.
       if (isStillIn(opened) === false) return;
       if (sharer !== undefined) {
@@ -248,11 +267,13 @@ export class IncrementalReader {
       readonly sharesWith?: number;
     },
   ): void {
-    if (each.opened !== undefined && !isSameImage(each.opened, found.opened)) this.releaseSharers(each.pid);
+    const isOwner = found.sharesWith === undefined && found.opened.refusal === null;
+    if (each.opened !== undefined && !(isOwner && isSameImage(each, found.opened))) this.releaseSharers(each.pid);
     this.replaceRuns(each, found.runs);
     each.opened = found.opened;
     each.readAtMs = Date.now();
     each.readFingerprint = found.fingerprint;
+    each.readImage = each.image;
     each.sharesWith = found.sharesWith;
   }
 
@@ -264,12 +285,13 @@ export class IncrementalReader {
   }
 
   /** The process whose address space this one shares (CLONE_VM, vfork), as kcmp says. */
-  private findOwner({ pid, vmas }: OpenedProcess): number | undefined {
+  private findOwner({ pid, image }: Watched): number | undefined {
     const { calls } = this;
     if (calls === undefined) return undefined;
     for (const other of this.watched.values()) {
       if (other.pid === pid || other.sharesWith !== undefined || other.opened === undefined) continue;
-      if (!isSameShape(other.opened.vmas, vmas)) continue;
+      // Not by the VMAs, which are as old as the other's reading.
+      if (other.opened.refusal !== null || other.image !== image) continue;
       if (calls.sharesAddressSpace(pid, other.pid) === true) return other.pid;
     }
     return undefined;
@@ -343,13 +365,9 @@ function isDue(each: Watched): boolean {
   return each.fingerprint !== each.readFingerprint;
 }
 
-/** Whether two readings of a process can be of one address space. */
-function isSameImage(before: OpenedProcess, after: OpenedProcess): boolean {
-  return before.status.name === after.status.name && before.vmas[0]?.startPage === after.vmas[0]?.startPage;
-}
-
-function isSameShape(a: OpenedProcess["vmas"], b: OpenedProcess["vmas"]): boolean {
-  return a.length === b.length && a[0]?.startPage === b[0]?.startPage && a.at(-1)?.endPage === b.at(-1)?.endPage;
+/** Whether a process can be in the address space that it was read in before. */
+function isSameImage({ opened, image, readImage }: Watched, { status, vmas }: OpenedProcess): boolean {
+  return image === readImage && opened?.status.name === status.name && opened.vmas[0]?.startPage === vmas[0]?.startPage;
 }
 
 function newReading(): ReadingNow {
@@ -358,6 +376,7 @@ function newReading(): ReadingNow {
     cpuBeganMs: cpuMs(),
     listedMs: 0,
     readMs: 0,
+    readClockMs: 0,
     readProcesses: 0,
     changedProcesses: 0,
     waitingProcesses: 0,

@@ -55,6 +55,7 @@ export {
 export type { OpenCaptureOptions, StoredCapture } from "./open-capture.ts";
 export { type ZeroPages, readZeroPages } from "./page-contents.ts";
 export type { PresentRuns, PresentRunsChoice } from "./present-runs.ts";
+export type { SwappedRuns } from "./swapped-runs.ts";
 export type { CaptureProgress } from "./progress.ts";
 export type { RecordLoopOptions, RecordingEnd } from "./record-loop.ts";
 export type { RecordedReading, Recorder, TakenCapture } from "./recorder.ts";

@@ -397,6 +397,11 @@ function finishCapture(reading: Reading, read: Read): LiveCapture {
       const replies = await threads.askAll(() => ({ type: "presentRuns", tables, choice }), "presentRuns");
       return replies.flatMap(({ runs }) => runs);
     },
+    async swappedRuns(isWanted) {
+      const tables = { mmOfVma: read.mmOfVma, mmAlive: read.mmAlive };
+      const replies = await threads.askAll(() => ({ type: "swappedRuns", tables, isWanted }), "swappedRuns");
+      return replies.flatMap(({ runs }) => runs);
+    },
     async runsOfFrames(intervals) {
       const tables = { mmOfVma: read.mmOfVma, mmAlive: read.mmAlive };
       const replies = await threads.askAll(() => ({ type: "selectFrames", tables, intervals }), "selected");

@@ -45,13 +45,9 @@ export class NarrowHits {
     const process = describeProcess(opened, { state: "complete", ...place }, this.userNameOf);
     this.processes.push(process);
     alike.push(process);
-    this.runs.push(
-      ...placeInVmas(
-        runs.toSorted((a, b) => a.page - b.page),
-        vmas,
-        place.firstVma,
-      ),
-    );
+    const ascending = runs.toSorted((a, b) => a.page - b.page);
+    // One by one: there may be more than a call takes arguments.
+    for (const run of placeInVmas(ascending, vmas, place.firstVma)) this.runs.push(run);
     for (const vma of vmas) {
       this.vmas.push(vma);
       this.mmOfVma.push(place.mm);

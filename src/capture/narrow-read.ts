@@ -7,8 +7,22 @@
  * time, because others go on while one reads; what remains is for the caller to search every page table for.
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { KPF_COMPOUND_HEAD, KPF_COMPOUND_TAIL, type MapsVma, type ProcRefusal, frameKind } from "../kernel/index.ts";
-import { type AskedPages, CandidatePlaces, pageInFile, rangesIn } from "./candidate-places.ts";
+import {
+  KPF_COMPOUND_HEAD,
+  KPF_COMPOUND_TAIL,
+  type MapsVma,
+  type ProcRefusal,
+  ProcTextError,
+  frameKind,
+} from "../kernel/index.ts";
+import {
+  type AskedPages,
+  CandidatePlaces,
+  GAP_PAGES,
+  inodeTextOf,
+  pageInFile,
+  placesInVmas,
+} from "./candidate-places.ts";
 import type { Machine } from "./capture.ts";
 import { EntryRanges, type PageRange, joinRanges } from "./entry-ranges.ts";
 import { type FolioAround, readFolioAround } from "./folio-around.ts";
@@ -38,12 +52,13 @@ export type NarrowQuestion =
       readonly folio: boolean;
     };
 
-/** A file: by device (as maps prints it) and inode, or by the name that maps prints. */
-export type FileIdentity = { readonly device: string; readonly inode: number } | { readonly name: string };
+/** A file: by device and inode as maps prints them, or by the name that maps prints. Inodes may be beyond 2^53. */
+export type FileIdentity = { readonly device: string; readonly inodeText: string } | { readonly name: string };
 
-/** True of VMAs of the file. */
+/** True of VMAs of the file; what has a name and no file, as [heap], is none. */
 export function isVmaOfFile(vma: MapsVma, file: FileIdentity): boolean {
-  return "name" in file ? vma.name === file.name : vma.device === file.device && vma.inode === file.inode;
+  if ("name" in file) return vma.inode !== 0 && vma.name === file.name;
+  return vma.device === file.device && inodeTextOf(vma) === file.inodeText;
 }
 
 /** What was found instead of a folio. */
@@ -56,7 +71,9 @@ export type NothingThere =
   /** No VMA is there. */
   | { readonly state: "not-mapped" }
   /** A VMA, and no entry in its page table. */
-  | { readonly state: "empty"; readonly vma: MapsVma | undefined }
+  | { readonly state: "empty"; readonly vma: MapsVma }
+  /** VMAs, and of the pages asked about none is mapped: never touched, dropped, swapped out, or of a file and not mapped. */
+  | { readonly state: "none-present"; readonly vma: MapsVma }
   /** An entry that is not present; `frame` is pagemap's frame field: type and offset. */
   | { readonly state: "not-present"; readonly vma: MapsVma; readonly bits: number; readonly frame: number }
   /** A frame outside of /proc/kpageflags: device memory, which has no count. */
@@ -75,8 +92,8 @@ export type NarrowAnswer =
  */
 const PAGES_MAX = 2 ** 16;
 const RUNS_MAX = 2 ** 17;
-/** Ranges closer than this are read as one: 4 KiB of pagemap. */
-const GAP_PAGES = 512;
+/** Many VMAs may show the same pages of a file: so many pages of them are read, 32 MiB of pagemap. */
+const SHOWN_PAGES_MAX = 2 ** 22;
 
 /**
  * Asks the running machine. `found` may lack mappings: `judgeCounts` tells.
@@ -178,7 +195,7 @@ class NarrowSearch {
     if (pages > PAGES_MAX) return { nothing: { state: "too-many", pages } };
     const runs = wanted.flatMap((vma) => this.entries.read(pagemapFd, vma));
     const intervals = this.insideFrames(intervalsOf(runs));
-    if (intervals.length === 0) return { nothing: { state: "empty", vma: wanted[0] } };
+    if (intervals.length === 0) return { nothing: { state: "none-present", vma: wanted[0] } };
     refuseHidden(intervals[1] - 1);
     // Only where the asked process has something can others have the same.
     const populated = joinRanges(
@@ -209,7 +226,7 @@ class NarrowSearch {
   private aimAtFile(question: Extract<NarrowQuestion, { kind: "file" }>): TargetOrNothing {
     const { file, startPage, endPage, folio } = question;
     const matches = (vma: MapsVma): boolean => isVmaOfFile(vma, file);
-    const needle = "name" in file ? file.name : ` ${file.device} ${file.inode} `;
+    const needle = "name" in file ? file.name : ` ${file.device} ${file.inodeText} `;
     const pages: SelectedRun[] = [];
     const asked: AskedPages[] = [];
     let sampleVma: MapsVma | undefined;
@@ -220,9 +237,11 @@ class NarrowSearch {
       const vmas = opened.vmas.filter(matches);
       try {
         for (const vma of vmas) {
-          for (const range of rangesIn([vma], { matches, startPage, endPage })) {
+          for (const range of placesInVmas([vma], { matches, ranges: [{ startPage, endPage }] })) {
             askedPages += range.endPage - range.startPage;
-            if (!folio && askedPages > PAGES_MAX) return { nothing: { state: "too-many", pages: askedPages } };
+            if (!folio && (askedPages > SHOWN_PAGES_MAX || pages.length > RUNS_MAX)) {
+              return { nothing: { state: "too-many", pages: askedPages } };
+            }
             sampleVma ??= vma;
             const runs = this.readOrNothing(opened.pagemapFd, range).filter(({ bits }) => (bits & RUN_FILE) !== 0);
             const [first] = runs;
@@ -230,7 +249,7 @@ class NarrowSearch {
               refuseHidden(first.frame);
               return this.aimAtFolio(first.frame, vma, first.page);
             }
-            pages.push(...runs);
+            for (const run of runs) pages.push(run);
             asked.push({ vma, ...range });
           }
         }
@@ -240,7 +259,8 @@ class NarrowSearch {
     }
     if (sampleVma === undefined) return { nothing: { state: "not-mapped" } };
     const intervals = this.insideFrames(intervalsOf(pages));
-    if (intervals.length === 0) return { nothing: { state: "empty", vma: sampleVma } };
+    if (intervals.length === 0) return { nothing: { state: "none-present", vma: sampleVma } };
+    if (framesIn(intervals) > PAGES_MAX) return { nothing: { state: "too-many", pages: framesIn(intervals) } };
     refuseHidden(intervals[1] - 1);
     return { target: { folio: undefined, askedFrame: -1, intervals, asked: onePerRange(asked) } };
   }
@@ -318,6 +338,7 @@ class NarrowSearch {
       return { ranges, hasSome: cut.length > 0 };
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
+      if (error instanceof ProcTextError) return "refused";
       // A kernel thread has no memory: ESRCH too.
       if (code === "ENOENT" || code === "ESRCH") return "gone";
       if (code === undefined) throw error;

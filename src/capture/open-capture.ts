@@ -82,6 +82,11 @@ export async function openStoredFiles(
         const replies = await readers.askAll(() => ({ type: "presentRuns", tables, choice }), "presentRuns");
         return replies.flatMap(({ runs }) => runs);
       },
+      async swappedRuns(isWanted) {
+        const tables = { mmOfVma: facts.mmOfVma, mmAlive };
+        const replies = await readers.askAll(() => ({ type: "swappedRuns", tables, isWanted }), "swappedRuns");
+        return replies.flatMap(({ runs }) => runs);
+      },
       async runsOfFrames(intervals) {
         const tables = { mmOfVma: facts.mmOfVma, mmAlive };
         const replies = await readers.askAll(() => ({ type: "selectFrames", tables, intervals }), "selected");

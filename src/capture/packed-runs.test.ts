@@ -132,6 +132,20 @@ test("a grain is marked if and only if a run in it is in one reading and not in 
   );
 });
 
+test.each<readonly [string, Partial<Run>, readonly number[]]>([
+  ["another frame", { frame: 1000 }, [8, 15, 16]],
+  ["more pages", { pages: 100 }, [8, 9]],
+  ["another direction", { step: -1 }, [7, 8]],
+  ["another kind of entry", { bits: RUN_SWAP }, [8]],
+  ["nothing but its VMA", { vma: 3 }, []],
+])("a run that has %s at the same address marks its grains before and after", (_, change, grains) => {
+  const run: Run = { vma: 0, page: 50, frame: 520, pages: 40, step: 1, bits: RUN_PRESENT };
+  const templates = new RunTemplates();
+  const marked = new Uint8Array(FRAMES >> GRAIN_SHIFT);
+  markChangedGrains(packed([run], templates), packed([{ ...run, ...change }], templates), marked);
+  expect([...marked.entries()].flatMap(([grain, is]) => (is === 1 ? [grain] : []))).toEqual(grains);
+});
+
 test("runs of other templates are refused", () => {
   const runs = packed([], new RunTemplates());
   expect(() => new RunsOfSpaces(new RunTemplates(), [{ runs, firstVma: 0 }], scratch())).toThrow("other templates");

@@ -69,9 +69,17 @@ class ContentPieces {
     }
   }
 
-  /** Addresses above 2^53 are not those of processes' memory. */
+  /**
+   * Bytes read, up to the first page that cannot be: none where what begins the piece was unmapped meanwhile (EIO), for
+   * that says nothing of the rest of the process. Addresses above 2^53 are not those of processes' memory.
+   */
   private readBytes(page: number, count: number): number {
-    return readSync(this.memory, this.bytes, 0, count * PAGE_SIZE_BYTES, page * PAGE_SIZE_BYTES);
+    try {
+      return readSync(this.memory, this.bytes, 0, count * PAGE_SIZE_BYTES, page * PAGE_SIZE_BYTES);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EIO") return 0;
+      throw error;
+    }
   }
 
   private framesNow(page: number, count: number): Map<number, number> {

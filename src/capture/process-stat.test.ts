@@ -15,6 +15,8 @@ test("faults, sizes and the addresses of code and stack are told; CPU time and s
   for (const field of [10, 12, 23, 24, 26, 28]) {
     expect(after({ [field]: "99" })?.fingerprint).not.toBe(before?.fingerprint);
   }
+  for (const field of [26, 28]) expect(after({ [field]: "99" })?.image).not.toBe(before?.image);
+  for (const field of [10, 12, 23, 24]) expect(after({ [field]: "99" })?.image).toBe(before?.image);
   for (const field of [3, 11, 13, 14, 15, 20, 39]) expect(after({ [field]: "99" })).toEqual(before);
 });
 

@@ -4,7 +4,8 @@
  * A page table changes by a fault (minflt, majflt: all threads together, and those that have ended), by unmapping or
  * reclaim (rss), by a new mapping (vsize) or another program (the addresses of code and stack). Where none of these
  * changed, the entries are taken to be as they were. That is not certain: mremap, a remap of the same size, migration,
- * KSM and a split of a huge mapping by others leave them alone, so whoever relies on this reads again from time to time.
+ * KSM, a debugger's write (the fault is the debugger's) and a split of a huge mapping by others leave them alone, so
+ * whoever relies on this reads again from time to time.
  */
 import { closeSync, openSync, readSync } from "node:fs";
 
@@ -19,6 +20,8 @@ export interface ProcessStat {
   readonly startTime: string;
   /** Equal as long as nothing says that page tables changed. */
   readonly fingerprint: string;
+  /** Where code and stack begin: one for all who share an address space, and another after executing a program. */
+  readonly image: string;
 }
 
 const buffer = Buffer.allocUnsafeSlow(STAT_BYTES);
@@ -48,6 +51,6 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const field = (number: number): string => fields[number - 3] ?? "";
   if ((Number(field(9)) & PF_KTHREAD) !== 0 || field(23) === "0" || field(23) === "") return undefined;
-  const told = [10, 12, 23, 24, 26, 28].map(field);
-  return { startTime: field(22), fingerprint: told.join(" ") };
+  const image = `${field(26)} ${field(28)}`;
+  return { startTime: field(22), fingerprint: [...[10, 12, 23, 24].map(field), image].join(" "), image };
 }

@@ -12,6 +12,7 @@ import type { ReadPlan } from "./read-plan.ts";
 import type { RereadRequest, RereadResult } from "./reread-frames.ts";
 import type { Histograms, PassTables } from "./run-passes.ts";
 import type { PageSelection, SelectedRun } from "./selected-runs.ts";
+import type { SwappedRuns } from "./swapped-runs.ts";
 
 export type ReaderRequest =
   | {
@@ -60,6 +61,12 @@ export type ReaderRequest =
       readonly choice: PresentRunsChoice;
     }
   | {
+      readonly type: "swappedRuns";
+      readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive">;
+      /** 1 at the types of swap entries that are wanted. */
+      readonly isWanted: Uint8Array;
+    }
+  | {
       readonly type: "selectFrames";
       readonly tables: Pick<PassTables, "mmOfVma" | "mmAlive">;
       readonly intervals: Float64Array;
@@ -81,6 +88,7 @@ export type ReaderReply =
   | { readonly type: "events"; readonly events: Int32Array }
   | { readonly type: "histograms"; readonly histograms: Histograms }
   | { readonly type: "presentRuns"; readonly runs: readonly PresentRuns[] }
+  | { readonly type: "swappedRuns"; readonly runs: readonly SwappedRuns[] }
   | { readonly type: "selected"; readonly runs: readonly SelectedRun[] }
   | { readonly type: "finished"; readonly groups: readonly StoredGroup[] }
   | { readonly type: "failed"; readonly message: string; readonly code: string | undefined; readonly stack: string };

@@ -12,6 +12,7 @@ import { compareWindows } from "./mapcount-compare.ts";
 import { MappingPart, StoredGroups } from "./mapping-part.ts";
 import { PagemapReader } from "./pagemap-reader.ts";
 import { collectPresentRuns } from "./present-runs.ts";
+import { collectSwappedRuns } from "./swapped-runs.ts";
 import { finishItem, takeItem } from "./read-plan.ts";
 import type { ReaderReply, ReaderRequest } from "./reader-protocol.ts";
 import { rereadFrames } from "./reread-frames.ts";
@@ -63,6 +64,8 @@ export class ReaderSession {
         };
       case "presentRuns":
         return { type: "presentRuns", runs: collectPresentRuns(this.runs, request.tables, request.choice) };
+      case "swappedRuns":
+        return { type: "swappedRuns", runs: collectSwappedRuns(this.runs, request.tables, request.isWanted) };
       case "selectFrames":
         return { type: "selected", runs: selectFrames(this.runs, request.tables, request.intervals) };
       case "selectPages":

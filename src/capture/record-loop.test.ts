@@ -75,6 +75,11 @@ describe("a recording ends", () => {
     expect(await run(recorder, { count: 99, forMs: 250 })).toBe("time");
     expect(whens.length).toBe(3);
   });
+  test("before a capture that would be due just when its time is over", async () => {
+    const { recorder, whens } = recorderOf([]);
+    expect(await run(recorder, { count: 99, forMs: 300 })).toBe("time");
+    expect(whens.length).toBe(3);
+  });
   test("when there is nothing left to read", async () => {
     const { recorder, whens } = recorderOf([]);
     expect(await run(recorder, { reading: () => (whens.length < 2 ? {} : undefined) })).toBe("nothing-left");

@@ -119,8 +119,10 @@ export class Recorder {
   /** Leaves the place as it was found, if nothing was recorded. */
   discard(): void {
     if (this.next > 0 || this.beganHere === "neither") return;
-    rmSync(join(this.directory, RECORDING_NAME));
-    if (this.beganHere === "directory") rmdirSync(this.directory);
+    rmSync(join(this.directory, RECORDING_NAME), { force: true });
+    // Who put something else there meanwhile, or removed it, is not stood in the way of.
+    const isEmpty = existsSync(this.directory) && readdirSync(this.directory).length === 0;
+    if (this.beganHere === "directory" && isEmpty) rmdirSync(this.directory);
   }
 
   /** Turns the capture in `taken` into an entry. */

@@ -104,6 +104,18 @@ describe("a table and its difference to another", () => {
     const changed = repeated.with(30, ROWS[99]);
     expect(differenceOf(tableOf(repeated), tableOf(changed)).steps.copyFrom).toEqual(Int32Array.of(0, 31));
   });
+
+  test("of equal rows the one behind the last stretch is taken, because the rows after it follow", () => {
+    const twice = [ROWS[99], ...ROWS.slice(0, 20), ROWS[99], ...ROWS.slice(20, 30)];
+    // More rows are left out than are looked at behind a stretch.
+    const shorter = [...ROWS.slice(0, 10), ROWS[99], ...ROWS.slice(20, 30)];
+    const { steps, inserted } = differenceOf(tableOf(twice), tableOf(shorter));
+    expect({ from: [...steps.copyFrom], rows: [...steps.copyRows], inserted: inserted.rows }).toEqual({
+      from: [1, 21],
+      rows: [10, 11],
+      inserted: 0,
+    });
+  });
 });
 
 describe("steps from a file", () => {
@@ -118,6 +130,7 @@ describe("steps from a file", () => {
     ["copy less than nothing", steps(5, -1, 7), "negative"],
     ["insert what is not there", steps(0, 3, 3), "another number of rows than there are"],
     ["make too little", steps(0, 2, 2), "than the capture has"],
+    ["make too much", steps(0, 6, 2), "than the capture has"],
   ])("%s: refused", (_, made, problem) => {
     expect(checkSteps(made, { baseRows: 10, inserted: 2, rows: 6 })).toContain(problem);
   });

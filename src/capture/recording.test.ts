@@ -167,6 +167,17 @@ describe("what a recorder writes", () => {
     expect(readdirSync(recording)).toEqual(["mine"]);
   });
 
+  test("is left as it is found meanwhile: removed, or with what somebody put there", () => {
+    const removed = new Recorder(recording, OPTIONS);
+    rmSync(recording, { recursive: true });
+    removed.discard();
+    expect(existsSync(recording)).toBe(false);
+    const used = new Recorder(recording, OPTIONS);
+    writeFileSync(join(recording, "notes"), "");
+    used.discard();
+    expect(readdirSync(recording)).toEqual(["notes"]);
+  });
+
   test("a recorder that recorded nothing leaves the place as it was", () => {
     new Recorder(recording, OPTIONS).discard();
     expect(existsSync(recording)).toBe(false);

@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import type { Agreement, FrozenProcesses, ProcessFilter, WrittenCapture } from "../capture/index.ts";
 import type { FrameCheck } from "../report/index.ts";
 import { parseCgroup, parsePids, parseThreads } from "./arguments.ts";
+import { refuseEmptyChoice } from "./choose-processes.ts";
 import { EXIT_DONE, EXIT_INCOMPLETE, UsageError } from "./exit-codes.ts";
 
 interface CaptureOptions {
@@ -106,6 +107,7 @@ interface Choice {
 /** Who is captured; with --freeze, they stand still when this returns, and those chosen are exactly those. */
 async function chooseProcesses({ pid, cgroup, freeze }: CaptureOptions): Promise<Choice> {
   if (pid === undefined && cgroup === undefined) return {};
+  await refuseEmptyChoice({ ...(pid === undefined ? {} : { pid }), ...(cgroup === undefined ? {} : { cgroup }) });
   const { isInCgroup } = await import("../report/index.ts");
   const pids = pid === undefined ? undefined : new Set(pid);
   const wanted = (candidate: { readonly pid: number; readonly cgroup: string }): boolean =>

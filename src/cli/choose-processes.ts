@@ -46,3 +46,26 @@ export async function choosePids(
   if (chosen.length === 0) throw new UsageError("None of these processes is in that control group and so named.");
   return new Set(chosen.map((process) => process.pid));
 }
+
+/** Throws UsageError if no process of the running machine, or none of those named, is in the control group. */
+export async function refuseEmptyChoice({ pid, cgroup }: Omit<ProcessChoice, "program">): Promise<void> {
+  if (cgroup === undefined) return;
+  const [{ findPids }, { isInCgroup }] = await Promise.all([
+    import("../capture/index.ts"),
+    import("../report/index.ts"),
+  ]);
+  const found = findPids((candidate) => isInCgroup(candidate.cgroup, cgroup));
+  if (found.length === 0) throw new UsageError(`No process is in control group ${cgroup}.`);
+  if (pid === undefined || found.some((each) => pid.includes(each))) return;
+  throw new UsageError(`None of these processes is in control group ${cgroup}.`);
+}
+
+/**
+ * Pids that name the address spaces of these processes: of several that share one (CLONE_VM) the one that it was read
+ * with, which answers about address spaces have in place of the others.
+ */
+export function pidsOfSpaces({ processes }: Pick<Capture, "processes">, pids: ReadonlySet<number>): Set<number> {
+  const mms = new Set(processes.filter(({ pid }) => pids.has(pid)).map(({ mm }) => mm));
+  const owners = processes.filter(({ state, mm }) => state === "complete" && mms.has(mm));
+  return new Set(owners.map(({ pid }) => pid));
+}

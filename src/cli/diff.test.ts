@@ -2,7 +2,7 @@
  * `foliometer diff` as its users start it, on the sample capture and on redacted copies of it: answers, exit codes, and
  * one sentence for every mistake.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,8 +24,21 @@ beforeAll(async () => {
   await redactCapture(SAMPLE, redacted("one"), { key: "a key" });
   await redactCapture(SAMPLE, redacted("same"), { key: "a key" });
   await redactCapture(SAMPLE, redacted("other"), { key: "another" });
+  cpSync(redacted("same"), redacted("chosen"), { recursive: true });
+  changeManifest(redacted("chosen"), (manifest) => ({ ...manifest, wholeMachine: false }));
+  cpSync(redacted("same"), redacted("moving"), { recursive: true });
+  changeManifest(redacted("moving"), (manifest) => {
+    const agreement = { ...(manifest["agreement"] as object), framesChecked: 100, differedFirst: 50, differAfter: 50 };
+    return { ...manifest, agreement };
+  });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+function changeManifest(directory: string, change: (manifest: Record<string, unknown>) => object): void {
+  const path = join(directory, "manifest.json");
+  const manifest = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+  writeFileSync(path, JSON.stringify(change(manifest)));
+}
 
 async function answer(...args: readonly string[]): Promise<CaptureDiff> {
   const { stdout, stderr } = await foliometer("diff", ...args, ...ONE, "--json");
@@ -81,7 +94,7 @@ test("a printed column adds up to what stands below it, also where rows are left
 test("a tolerance decides between exit codes 0 and 1, and one process can be looked at", async () => {
   const strict = await foliometer("diff", SAMPLE, ...SCHEMES, ...ONE, "--tolerance", "5%", "--tolerance-kb", "4");
   expect(strict.code).toBe(1);
-  expect(strict.stdout).toContain("differ by more than 5% and 4 kB.");
+  expect(strict.stdout).toContain(" differs by more than 5% and 4 kB.");
   const lenient = await foliometer("diff", SAMPLE, ...SCHEMES, ...ONE, "--tolerance-kb", "99999999");
   expect(lenient.code).toBe(0);
   expect(lenient.stdout).toContain("differs by more than 99,999,999 kB.");
@@ -89,6 +102,26 @@ test("a tolerance decides between exit codes 0 and 1, and one process can be loo
   const pid = String(group.processes.a[0].pid);
   const alone = await answer(SAMPLE, ...SCHEMES, "--pid", pid);
   expect(alone.groups).toEqual([group]);
+});
+
+test("that nothing differs is certain of complete captures only: exit code 3; a difference found is one anyway", async () => {
+  const [one, moving] = [redacted("one"), redacted("moving")];
+  const same = await foliometer("diff", moving, moving, ...ONE);
+  expect(same.code).toBe(3);
+  expect(same.stderr).toBe(
+    `foliometer: incomplete: ${moving}: 50.0% of the frames checked still disagree with /proc/kpagecount.\n`,
+  );
+  expect(same.stdout).toContain("The same: none of ");
+  const { stdout, stderr, code } = await foliometer("diff", one, moving, ...SCHEMES, ...ONE, "--json");
+  expect({ stderr, code }).toEqual({ stderr: "", code: 1 });
+  const { a, b } = JSON.parse(stdout) as CaptureDiff;
+  expect([a.scheme, a.derived, b.scheme, b.derived]).toEqual(["page", false, "mm-owner", true]);
+});
+
+test("chosen processes compare with a whole machine process by process", async () => {
+  const { stdout, stderr, code } = await foliometer("diff", redacted("one"), redacted("chosen"), ...ONE);
+  expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+  expect(stdout).toContain("B holds chosen processes only:");
 });
 
 test.each([
@@ -99,6 +132,12 @@ test.each([
   ["a scheme that there is not", [SAMPLE, SAMPLE, "--schemes", "best"], /There is no scheme "best"/],
   ["a directory that is none", ["/nonexistent", SAMPLE], /\/nonexistent does not exist/],
   ["names under two keys", [redacted("one"), redacted("other"), ...ONE], /are not pseudonyms of one key/],
+  [
+    "groups of chosen processes beside all",
+    [redacted("one"), redacted("chosen"), ...ONE, "--by", "user"],
+    /chosen processes/,
+  ],
+  ["addresses of many", [SAMPLE, SAMPLE, "--by", "program", "--mappings", "address"], /does not go with --by program/],
   ["a process that is not there", [SAMPLE, ...SCHEMES, ...ONE, "--pid", "4194304"], /Neither side has a process/],
   ["a check of what is past", [SAMPLE, SAMPLE, "--check"], /--check/],
   ["a tolerance that is none", [SAMPLE, SAMPLE, "--tolerance", "much"], /It needs a percentage/],

@@ -106,6 +106,9 @@ async function diff(a: string | undefined, b: string | undefined, options: DiffC
   // Before anything is read for nothing.
   const schemes = (options.schemes ?? []).map(schemeOf);
   if (schemes.length > 2) throw new UsageError("--schemes takes one scheme for both sides, or A's and B's.");
+  if (options.mappings === "address" && options.by !== "process") {
+    throw new UsageError(`--mappings address is for single processes: it does not go with --by ${options.by}.`);
+  }
   if (options.check === true && b !== undefined) {
     throw new UsageError("--check compares with the running kernel: it needs a side that is read now.");
   }
@@ -138,7 +141,7 @@ async function ofTwo(
   if (a === undefined) {
     throw new UsageError("Say what to compare: two captures, one with this machine as it is now, or two --schemes.");
   }
-  const { ownScheme } = await import("../study/index.ts");
+  const { commonScheme } = await import("../study/index.ts");
   const one = await readSource(a, schemes, options);
   const other = await readSource(b, schemes, options);
   if (one.redactedWith !== other.redactedWith) {
@@ -146,8 +149,13 @@ async function ofTwo(
       `The names in ${one.source} and ${other.source} are not pseudonyms of one key; redact both with one --redact-key.`,
     );
   }
-  const [own, otherOwn] = [ownScheme(one.side), ownScheme(other.side)];
-  const usual = own === otherOwn ? own : PRECISE;
+  if (one.side.scope.wholeMachine !== other.side.scope.wholeMachine && options.by !== "process") {
+    const chosen = one.side.scope.wholeMachine ? other : one;
+    throw new UsageError(
+      `${chosen.source} holds chosen processes only: it compares with a whole machine process by process, not --by ${options.by}.`,
+    );
+  }
+  const usual = commonScheme(one.side, other.side);
   const ids = schemes.map(({ id }) => id);
   return compare(
     { ...one, scheme: ids.at(0) ?? usual },
@@ -155,9 +163,6 @@ async function ofTwo(
     options,
   );
 }
-
-/** The scheme that says of every page how often it is mapped: under it kernels compare that count differently. */
-const PRECISE = "page";
 
 /** A side as it was read, and where from. */
 interface Source {
@@ -172,14 +177,14 @@ async function readSource(
   schemes: readonly Scheme[],
   options: DiffCommandOptions,
 ): Promise<Source> {
-  const [{ captureNow, openDirectory }, { chooseSchemes }, { readSide }] = await Promise.all([
+  const [{ captureNow, openDirectory }, { chooseSchemes }, { PRECISE_SCHEME, readSide }] = await Promise.all([
     import("./open-source.ts"),
     import("./choose-schemes.ts"),
     import("../study/index.ts"),
   ]);
   const read = async (capture: Capture): Promise<CaptureSide> => {
     try {
-      const wanted = [...schemes.map(({ id }) => id), PRECISE];
+      const wanted = [...schemes.map(({ id }) => id), PRECISE_SCHEME];
       return await readSide(capture, chooseSchemes(wanted, capture.machine.mapcountConfig));
     } finally {
       await capture.close();
@@ -248,6 +253,6 @@ async function judge({ a, b, differing, matching }: CaptureDiff): Promise<number
   const gaps = sides.flatMap(({ source, coverage, wholeMachine }) =>
     findGaps(coverage, wholeMachine).map((gap) => `${source}: ${gap}`),
   );
-  for (const gap of gaps) tell(`incomplete: ${gap}`);
+  for (const gap of new Set(gaps)) tell(`incomplete: ${gap}`);
   return gaps.length > 0 ? EXIT_INCOMPLETE : EXIT_DONE;
 }

@@ -3,9 +3,21 @@
  *
  * Everything is written beside its place under another name and renamed into it at the end, so that whoever reads the
  * place (a textfile collector, another program's watcher) never sees half of it. What is under way when the process ends
- * is removed. An existing file is replaced; a directory that holds anything is not.
+ * is removed. An existing file is replaced; a directory that holds anything is not. A symbolic link stays, and what it
+ * leads to is replaced; names such as /dev/stdout, behind which there may be somebody's log, are written to as they are.
  */
-import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { UsageError } from "./exit-codes.ts";
 
@@ -22,8 +34,9 @@ export async function writeOutput(
   body: (path: string) => Promise<void> | void,
 ): Promise<void> {
   checkTarget(target, kind);
-  const isInPlace = isSpecial(target);
-  const path = isInPlace ? target : `${target.replace(/\/+$/, "")}.partial-${process.pid}`;
+  const isInPlace = kind === "file" && isSpecial(target);
+  const place = isInPlace ? target : placeOf(target);
+  const path = isInPlace ? target : `${place}.partial-${process.pid}`;
   const remove = (): void => {
     if (!isInPlace) rmSync(path, { recursive: true, force: true });
   };
@@ -32,7 +45,7 @@ export async function writeOutput(
   try {
     if (kind === "directory") mkdirSync(path);
     await body(path);
-    if (!isInPlace) renameSync(path, target);
+    if (!isInPlace) renameSync(path, place);
   } catch (error) {
     remove();
     throw refusalOf(target, error);
@@ -78,6 +91,10 @@ export function checkStdout(isBinary: boolean): void {
 /** Throws UsageError, in one sentence, if the target cannot be written. */
 export function checkTarget(target: string, kind: "file" | "directory"): void {
   if (target === STDOUT) return;
+  if (target === "") throw new UsageError("--output needs a path, or - for stdout.");
+  if (kind === "file" && target.endsWith("/")) {
+    throw new UsageError(`Cannot write ${target}: it names a directory, and the format is a file.`);
+  }
   const parent = dirname(target.replace(/\/+$/, ""));
   if (!existsSync(parent)) throw new UsageError(`Cannot write ${target}: the directory ${parent} does not exist.`);
   if (!existsSync(target)) return;
@@ -89,11 +106,19 @@ export function checkTarget(target: string, kind: "file" | "directory"): void {
   }
 }
 
-/** A pipe or device is written in its place. */
+/** A pipe or device is written in its place, and so is whatever stands in /dev and /proc, where names lead elsewhere. */
 function isSpecial(target: string): boolean {
+  if (/^\/(?:dev$|proc\/)/.test(realpathSync(dirname(target)))) return true;
   if (!existsSync(target)) return false;
   const stat = statSync(target);
   return !stat.isFile() && !stat.isDirectory();
+}
+
+/** The target, or what it leads to as a symbolic link; one that leads to nothing is replaced itself. */
+function placeOf(target: string): string {
+  const plain = target.replace(/\/+$/, "");
+  const isLink = existsSync(plain) && lstatSync(plain).isSymbolicLink();
+  return isLink ? realpathSync(plain) : plain;
 }
 
 /** Files of a /proc, one process after the other. */

@@ -1,5 +1,16 @@
 /** `foliometer export` as its users start it: where results go, and one sentence for every mistake. */
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
@@ -34,6 +45,29 @@ test("what comes out on stdout is, the same, in a file; an old file is replaced"
     expect(stdout.length).toBeGreaterThan(500);
   }
   expect(readdirSync(directory.path).filter((name) => name.includes("partial"))).toEqual([]);
+});
+
+test("a symbolic link stays, and what it leads to is replaced; one that leads to nothing is replaced itself", async () => {
+  mkdirSync(place("far"));
+  writeFileSync(place("far/csv"), "old");
+  symlinkSync("far/csv", place("link"));
+  symlinkSync("nowhere", place("broken"));
+  for (const link of ["link", "broken"]) await exportSample("--format", "csv", "-o", place(link));
+  expect(lstatSync(place("link")).isSymbolicLink()).toBe(true);
+  expect(lstatSync(place("broken")).isFile()).toBe(true);
+  for (const name of ["far/csv", "broken"]) expect(readFileSync(place(name), "utf8")).toMatch(/^PID,User,/);
+  expect(readdirSync(place("far"))).toEqual(["csv"]);
+});
+
+test("what stands in /proc and /dev, such as /dev/stdout, is written to and never replaced", async () => {
+  writeFileSync(place("behind"), "old");
+  const fd = openSync(place("behind"), "r+");
+  const { stderr, code } = await exportSample("--format", "csv", "-o", `/proc/self/fd/${fd}`);
+  const { ino } = fstatSync(fd);
+  closeSync(fd);
+  expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+  expect(statSync(place("behind")).ino).toBe(ino);
+  expect(readFileSync(place("behind"), "utf8")).toMatch(/^PID,User,/);
 });
 
 test("json is the report", async () => {
@@ -102,6 +136,12 @@ const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
     "a place that is not there",
     ["--format", "csv", "-o", "/nonexistent/a.csv"],
     /the directory \/nonexistent does not exist\.$/,
+  ],
+  ["no place at all", ["--format", "csv", "-o", ""], /^foliometer: --output needs a path, or - for stdout\.$/],
+  [
+    "a directory's name for a file",
+    ["--format", "csv", "-o", "new/"],
+    /^foliometer: Cannot write new\/: it names a directory, and the format is a file\.$/,
   ],
   ["a process that is not there", ["--format", "csv", "--pid", "4194304"], /^foliometer: There is no process 4194304 /],
   [

@@ -28,11 +28,20 @@ test.each([
   [["--min-interval", "soon"], "min-interval"],
   [["--by", "pid"], "Allowed choices are cgroup+program"],
   [["--schemes", "nothing"], 'There is no scheme "nothing"'],
+  [["--hosts", "node7,node8:9876"], "It needs names without port or scheme, not node8:9876."],
+  [["--hosts", "http://node7"], "It needs names without port or scheme"],
+  [["--hosts", "*"], "It needs names without port or scheme"],
 ])("%j is wrong usage", async (args, sentence) => {
   const { stdout, stderr, code } = await foliometer("exporter", SAMPLE, "--threads", "1", ...args);
   expect({ stdout, code }).toEqual({ stdout: "", code: 2 });
   expect(stderr).toContain(sentence);
   expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+});
+
+test("reader threads are for captures only", async () => {
+  const { stdout, stderr, code } = await foliometer("exporter", "--threads", "2", "--listen", "127.0.0.1:0");
+  expect({ stdout, code }).toEqual({ stdout: "", code: 2 });
+  expect(stderr).toBe("foliometer: --threads is for reading a capture; the running machine is read by one thread.\n");
 });
 
 test("a directory that is no capture is wrong usage", async () => {

@@ -56,7 +56,7 @@ export function addExporter(program: Command, run: (action: () => Promise<number
     .argument("[dir]", "a capture; without it the running machine is read at every scrape")
     .option("--listen <address:port>", "where to listen; port 0: any that is free", LISTEN)
     .option("--allow-remote", "listen on an address that other machines can reach")
-    .option("--hosts <names>", "names by which it may be asked, beside addresses and localhost", parseNames)
+    .option("--hosts <names>", "names by which it may be asked, beside addresses and localhost", parseHosts)
     .addOption(new Option("--by <what>", "what is summed").choices(FIGURE_WORDS).default("cgroup+program"))
     .option("--top <n>", 'sums at most, by Pss; all others become "other"; 0: all', parseCount, TOP)
     .option("--schemes <ids>", "schemes to compare; the kernel's own is always one", parseNames)
@@ -83,6 +83,14 @@ function parseBudget(text: string): number {
   return ms;
 }
 
+/** Names of hosts as they stand in a Host header before the port; anything else would never match. */
+function parseHosts(text: string, before?: readonly string[]): string[] {
+  const names = parseNames(text, before);
+  const wrong = names.find((name) => !/^[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?$/i.test(name));
+  if (wrong !== undefined) throw new InvalidArgumentError(`It needs names without port or scheme, not ${wrong}.`);
+  return names;
+}
+
 function parseInterval(text: string): number {
   return text === "0" ? 0 : parseDuration(text);
 }
@@ -91,6 +99,9 @@ async function serveMetrics(directory: string | undefined, options: ExporterOpti
   const [{ SharedScrape, parseListenAddress, startMetricsServer }, { chooseSchemes }, { takeSignals, tell }] =
     await Promise.all([import("../server/index.ts"), import("./choose-schemes.ts"), import("./run-action.ts")]);
   const address = checkAddress(parseListenAddress(options.listen), options);
+  if (directory === undefined && options.threads !== undefined) {
+    throw new UsageError("--threads is for reading a capture; the running machine is read by one thread.");
+  }
   const { by, top, budget: budgetMs, minInterval: minIntervalMs } = options;
   const schemes = chooseSchemes(options.schemes, "unknown").map(({ id }) => id);
   const source = await openScrapes(directory, { by, top: top === 0 ? Infinity : top, schemes }, options);

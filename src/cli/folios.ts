@@ -15,9 +15,9 @@ export const FOLIO_SORT_WORDS = ["kb", "folios", "shared", "unmapped"];
 
 /** Owners and folios of a list unless --top says otherwise. */
 const TOP = 20;
-/** MiB of memory read by --contents unless it says otherwise. */
+/** MiB of memory read by --contents unless it says otherwise, and at most: 64 GiB, of which the frames are a list. */
 const CONTENTS_MIB = 256;
-const CONTENTS_MIB_MAX = 2 ** 20;
+const CONTENTS_MIB_MAX = 2 ** 16;
 
 interface FoliosOptions extends SourceOptions {
   readonly by: FolioOwnerKey;
@@ -37,7 +37,7 @@ Examples:
   foliometer folios --contents 1024             read up to 1 GiB of them: how much is zeros?
 
 --contents reads the memory of running processes through /proc/PID/mem, which marks what it reads as accessed. It reads
-whole folios, evenly spread over all large anonymous ones, until the limit is reached; nothing but the number of pages of
+whole folios, of each order the same share, evenly spread, and no more than the limit; nothing but the number of pages of
 zeros is kept. In the report of a capture from disk there are no contents.`;
 
 /** Adds the command. */
@@ -54,7 +54,7 @@ export function addFolios(program: Command, run: (action: () => Promise<number>)
       `look for pages of zeros in the running processes' memory (default: ${CONTENTS_MIB} MiB)`,
       parseMib,
     )
-    .option("--top <n>", `owners and folios of a list at most; 0: all (default: ${TOP})`, parseCount)
+    .option("--top <n>", `owners and folios of a list at most; 0: all (default: ${TOP}; --json has all)`, parseCount)
     .option("--json", "the answer as one JSON document")
     .option("--width <columns>", "columns of the output; 0: as many as needed (default: the terminal's)", parseWidth)
     .option("--check", "compare every mapped frame with /proc/kpagecount, not a sample")

@@ -102,7 +102,7 @@ async function study(
   pids: readonly number[],
   { cgroup, program, each, best }: FreeOptions,
 ): Promise<FreeReport | FreeRanking> {
-  const [{ choosePids }, { prepareFreeing, rankEach, rankTogether, studyFreeing }] = await Promise.all([
+  const [{ choosePids, pidsOfSpaces }, { prepareFreeing, rankEach, rankTogether, studyFreeing }] = await Promise.all([
     import("./choose-processes.ts"),
     import("../study/index.ts"),
   ]);
@@ -112,7 +112,8 @@ async function study(
     ...(program === undefined ? {} : { program }),
   });
   const freeing = await prepareFreeing(capture);
-  const isChosen = ({ pid }: { readonly pid: number }): boolean => chosen.has(pid);
+  const ranked = pidsOfSpaces(capture, chosen);
+  const isChosen = ({ pid }: { readonly pid: number }): boolean => ranked.has(pid);
   if (each === true) return rankEach(freeing, isChosen);
   if (best !== undefined) return rankTogether(freeing, isChosen, best);
   return studyFreeing(freeing, chosen);

@@ -70,6 +70,8 @@ export function addRecord(program: Command, run: (action: () => Promise<number>)
 
 async function record(command: readonly string[], options: RecordOptions): Promise<number> {
   checkChoice(command, options);
+  // A command may be the one that fills a control group.
+  if (command.length === 0) await (await import("./choose-processes.ts")).refuseEmptyChoice(options);
   const [{ openRecorder }, { readVersion }] = await Promise.all([
     import("../capture/index.ts"),
     import("./package-files.ts"),
@@ -87,20 +89,24 @@ async function record(command: readonly string[], options: RecordOptions): Promi
   const began = performance.now();
   const { taken, end, signal, failure } = await recordUntilTheEnd(recorder, running, options);
   if (failure !== undefined && codeOfError(failure) === undefined) throw failure;
+  if (taken.length === 0) recorder.discard();
   const commandCode = await running?.ended;
-  await print(running !== undefined, options, {
-    schema: "foliometer-record",
-    version: 1,
-    directory: options.output,
-    intervalMs: options.interval,
-    elapsedMs: performance.now() - began,
-    ended: failure === undefined ? end : "failed",
-    exitCode: commandCode ?? null,
-    captures: taken.map(({ entry: { difference: _, format: __, formatVersion: ___, ...entry }, ...rest }) => ({
-      ...entry,
-      ...rest,
-    })),
-  });
+  // Where nothing could be recorded there is nothing to sum up, and the sentence below says why.
+  if (failure === undefined || taken.length > 0) {
+    await print(running !== undefined, options, {
+      schema: "foliometer-record",
+      version: 1,
+      directory: options.output,
+      intervalMs: options.interval,
+      elapsedMs: performance.now() - began,
+      ended: failure === undefined ? end : "failed",
+      exitCode: commandCode ?? null,
+      captures: taken.map(({ entry: { difference: _, format: __, formatVersion: ___, ...entry }, ...rest }) => ({
+        ...entry,
+        ...rest,
+      })),
+    });
+  }
   if (failure !== undefined) await tellLater(failure.message);
   const isEndless = options.count === undefined && options.for === undefined;
   const ownCode = signal === undefined || isEndless ? codeOf(taken, failure) : 128 + constants.signals[signal];
@@ -218,7 +224,8 @@ async function tellLater(sentence: string): Promise<void> {
 }
 
 function codeOf(taken: readonly TakenCapture[], failure: Error | undefined): number {
-  if (failure !== undefined) return codeOfError(failure) ?? EXIT_INCOMPLETE;
+  // Once there is a capture, what was said on the command line was not wrong: what was recorded is incomplete.
+  if (failure !== undefined) return taken.length > 0 ? EXIT_INCOMPLETE : (codeOfError(failure) ?? EXIT_INCOMPLETE);
   const incomplete = taken.some(({ entry }) => entry.processesRefused > 0);
   return incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
 }

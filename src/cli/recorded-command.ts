@@ -2,6 +2,7 @@
  * The command that is run while it is recorded: its start, its signals, and how it ended, as a shell would put it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { UsageError } from "./exit-codes.ts";
 
@@ -29,10 +30,18 @@ export async function startCommand([program, ...commandArguments]: readonly stri
     pid,
     ended: exitOf(child),
     signal(signal) {
-      // The terminal sends Ctrl-C to all that run in its foreground, the command among them.
-      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+      // The terminal sends Ctrl-C to all that run in its foreground, the command among them; twice may mean more.
+      if (signal !== "SIGINT" || !isInForeground()) child.kill(signal);
     },
   };
+}
+
+/** Whether this process is in the foreground of its terminal, wherever its input comes from. */
+function isInForeground(): boolean {
+  const stat = readFileSync("/proc/self/stat", "latin1");
+  // Behind the name, which may hold anything: state, parent, group, session, terminal, the terminal's foreground group.
+  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return group === foreground;
 }
 
 async function exitOf(child: ChildProcess): Promise<number> {

@@ -59,7 +59,7 @@ export function addSharing(program: Command, run: (action: () => Promise<number>
 }
 
 async function sharing(directory: string | undefined, options: SharingOptions): Promise<number> {
-  const [{ openSource }, { choosePids }, { studySharing }] = await Promise.all([
+  const [{ openSource }, { choosePids, pidsOfSpaces }, { studySharing }] = await Promise.all([
     import("./open-source.ts"),
     import("./choose-processes.ts"),
     import("../study/index.ts"),
@@ -69,7 +69,9 @@ async function sharing(directory: string | undefined, options: SharingOptions): 
   let pids: ReadonlySet<number> | undefined;
   try {
     const { pid, program, cgroup } = options;
-    if (pid !== undefined || program !== undefined || cgroup !== undefined) pids = await choosePids(capture, options);
+    if (pid !== undefined || program !== undefined || cgroup !== undefined) {
+      pids = pidsOfSpaces(capture, await choosePids(capture, options));
+    }
     report = await studySharing(capture, { by: options.by });
   } finally {
     await capture.close();

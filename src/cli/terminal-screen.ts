@@ -9,13 +9,15 @@ import type { ReadStream, WriteStream } from "node:tty";
 const ENTER = "\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J";
 const LEAVE = "\u001b[?7h\u001b[?25h\u001b[?1049l";
 const RESET_STYLE = "\u001b[0m";
-const CLEAR_TO_END = "\u001b[K";
+const CLEAR_LINE = "\u001b[2K";
 
 /** What happens at the terminal. */
 export interface ScreenEvents {
   readonly onInput: (text: string) => void;
   /** The size changed, or the screen has to be drawn anew after a suspension. */
   readonly onRedraw: () => void;
+  /** Nothing comes from the terminal any more: it was closed. */
+  readonly onGone: () => void;
 }
 
 /** The screen; `enter` first, `leave` last. */
@@ -40,21 +42,25 @@ export class TerminalScreen {
   /** Takes the terminal over. */
   enter(): void {
     process.on("exit", this.restore);
-    process.on("SIGTSTP", this.suspend);
+    process.on("SIGTSTP", this.stop);
     process.on("SIGCONT", this.resume);
     this.output.on("resize", this.redraw);
     this.input.setEncoding("utf8");
     this.input.on("data", this.receive);
+    this.input.on("end", this.events.onGone);
+    this.input.on("error", this.events.onGone);
     this.takeOver();
   }
 
   /** Gives the terminal back. */
   leave(): void {
     process.off("exit", this.restore);
-    process.off("SIGTSTP", this.suspend);
+    process.off("SIGTSTP", this.stop);
     process.off("SIGCONT", this.resume);
     this.output.off("resize", this.redraw);
     this.input.off("data", this.receive);
+    this.input.off("end", this.events.onGone);
+    this.input.off("error", this.events.onGone);
     this.restore();
   }
 
@@ -63,16 +69,32 @@ export class TerminalScreen {
     if (!this.isOn) return;
     let text = "";
     for (const [row, line] of lines.entries()) {
-      if (line !== this.drawn[row]) text += `\u001b[${row + 1};1H${line}${RESET_STYLE}${CLEAR_TO_END}`;
+      // Cleared before and not behind: a line as wide as the terminal leaves the cursor on its last character.
+      if (line !== this.drawn[row]) text += `\u001b[${row + 1};1H${CLEAR_LINE}${line}${RESET_STYLE}`;
     }
     this.drawn = lines;
     if (text !== "") this.output.write(text);
   }
 
-  /** Stops the process as Ctrl-Z does; the shell brings it back. */
-  readonly suspend = (): void => {
+  /** Stops what runs in the terminal's foreground, as Ctrl-Z does where a terminal is not raw; the shell brings it back. */
+  suspend(): void {
     this.restore();
-    process.kill(process.pid, "SIGSTOP");
+    // The group and not only this process: a shell looks at the wrapper that it started (npx, sudo, time).
+    process.kill(0, "SIGTSTP");
+  }
+
+  /**
+   * SIGTSTP does what it does to other programs: it stops this one, unless no shell is there to bring it back (the
+   * kernel leaves it out in an orphaned process group), and the screen comes back at once.
+   */
+  private readonly stop = (): void => {
+    this.restore();
+    process.off("SIGTSTP", this.stop);
+    process.off("SIGCONT", this.resume);
+    process.kill(process.pid, "SIGTSTP");
+    process.on("SIGTSTP", this.stop);
+    process.on("SIGCONT", this.resume);
+    this.resume();
   };
 
   private readonly resume = (): void => {

@@ -13,12 +13,14 @@ import type { CaptureReport, TimelineReport } from "../study/index.ts";
 
 const home = makeTestDirectory();
 const recording = join(home.path, "recording");
+const empty = join(home.path, "empty");
 
 /** Of the made-up capture: one process was refused, so every answer is incomplete. */
 const INCOMPLETE = 3;
 const THREADS = ["--threads", "1"];
 
 beforeAll(async () => {
+  await openRecorder(empty, { createdBy: "a test", append: false });
   const recorder = await openRecorder(recording, { createdBy: "a test", append: false });
   const when = { dueAtMs: 1_700_000_000_000, intervalMs: 5000, missedIntervals: 0 };
   for (const without of [[], [2], [2, 8]]) {
@@ -87,6 +89,11 @@ test.each([
   ["recording into a recording", ["record", "-o", recording], "holds a recording already"],
   ["--only without a command", ["record", "-o", "x", "--only"], "--only needs a command"],
   ["an interval of nothing", ["record", "-o", "x", "--interval", "0s"], "It needs a time such as"],
+  ["a control group that is not there", ["record", "-o", "x", "--cgroup", "/no/such"], "is in control group /no/such."],
+  ["one for a capture", ["capture", "-o", "x", "--cgroup", "/no/such"], "No process is in control group /no/such."],
+  ["a process outside of it", ["record", "-o", "x", "--cgroup", "/no/such", "--pid", String(process.pid)], "/no/such."],
+  ["a recording without a capture", ["report", empty], "has no capture yet."],
+  ["a time in one without a capture", ["report", `${empty}@-1`], "has no capture yet."],
   ["a process that is not there", ["record", "-o", "x", "--pid", "4194304"], "There is no process 4194304."],
 ])("%s: one sentence, and wrong usage", async (_, args, sentence) => {
   const { stdout, stderr, code } = await foliometer(...args);

@@ -33,6 +33,8 @@ test("keys come out of a terminal's bytes by name, several in one piece too", ()
   expect(parseKeys("é記😀")).toEqual(["é", "記", "😀"]);
   // A key with a modifier, a function key: nothing that is known here, and no text either.
   expect(parseKeys("\u001b[1;5C\u001b[15~x")).toEqual(["x"]);
+  // F1 of the Linux console, Shift-PageUp of rxvt, a mouse's report: no Esc comes out of them.
+  expect(parseKeys("\u001b[[A\u001b[5$\u001b[5^\u001b[<0;3;4Mx")).toEqual(["x"]);
 });
 
 test("q and Ctrl-C end it, Ctrl-Z suspends it", () => {
@@ -51,6 +53,13 @@ test("Enter leads into a process and into a VMA, Esc, q and Left back", () => {
     expect(after(back, vma)).toMatchObject({ level: "vmas", pid: 102 });
     expect(after(back, vmas)).toMatchObject({ level: "processes", chosenPid: 102 });
   }
+});
+
+test("where the chosen row is gone, keys are of the first", () => {
+  const gone: WatchView = { ...START, chosenPid: 999 };
+  expect(after("\r", gone)).toMatchObject({ level: "vmas", pid: 100 });
+  expect(after("j", gone).chosenPid).toBe(101);
+  expect(after("\u001b[B\u001b[B", gone).chosenPid).toBe(102);
 });
 
 test("rows are chosen by one, by pages and at the ends, and never outside of the list", () => {

@@ -37,8 +37,8 @@ const SEQUENCES: ReadonlyMap<string, string> = new Map([
   ["[6~", "pagedown"],
 ]);
 
-/** An escape sequence behind its Esc: CSI or SS3. */
-const SEQUENCE = /^(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])/;
+/** An escape sequence behind its Esc: the Linux console's F1 to F5, CSI (rxvt ends some with "$"), SS3. */
+const SEQUENCE = /^(?:\[\[[A-E]|\[[0-?]*[ -#%-/]*[$@-~]|O[A-Za-z])/;
 
 const CONTROLS: ReadonlyMap<string, string> = new Map([
   ["\r", "enter"],

@@ -5,23 +5,29 @@
  * process, folios of a VMA) are studied from the last capture, which is only good while the reader is not reading anew:
  * a key that asks for them in the middle of a refresh has its answer at the end of it.
  */
+import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { type Command, Option } from "commander";
 import type { IncrementalReader } from "../capture/index.ts";
 import type { WatchCost, WatchData, WatchSort, WatchView } from "../report/index.ts";
 import type { Scheme } from "../schemes/index.ts";
-import type { VmaContents, WatchStudy, WatchedVma } from "../study/index.ts";
+import type { WatchStudy } from "../study/index.ts";
 import { parseCgroup, parseDuration, parsePattern, parsePids, parseSize, parseWidth } from "./arguments.ts";
 import type { ProcessChoice } from "./choose-processes.ts";
 import { EXIT_DONE, UsageError } from "./exit-codes.ts";
 import type { TerminalScreen } from "./terminal-screen.ts";
+import { type WatchDetails, detailsInView, studyDetails } from "./watch-details.ts";
 import { budgetFor, paceOf } from "./watch-pace.ts";
 
 /** The same words as WATCH_SORTS of report/, which is not loaded for --help; a test holds them equal. */
 export const WATCH_SORT_WORDS = ["pid", "user", "name", "swap", "rss", "change", "pss", "uss", "dpss", "duss"];
 
 const INTERVAL_MS = 1000;
+/** Lines of the screen that are no rows of a list: six above it, its two headings, one below it. */
+const LINES_AROUND_LIST = 9;
+/** On the screen until there is a moment to draw. */
+const FIRST_SENTENCE = "foliometer watch: reading the page tables of all processes ...";
 /** Keys are served at least this often while the machine is read. */
 const SLICE_MS = 20;
 
@@ -106,7 +112,7 @@ class Watcher {
   private readonly options: WatchOptions;
   private view: WatchView;
   private study: WatchStudy | undefined;
-  private details: { readonly vmas?: readonly WatchedVma[]; readonly contents?: VmaContents } = {};
+  private details: WatchDetails | undefined;
   private shown: ReadonlySet<number> | undefined;
   private cost: WatchCost;
   /** CPU time of the last moment but for reading. */
@@ -130,7 +136,7 @@ class Watcher {
     for (let printed = 0; printed < count; printed++) {
       const pauseMs = await this.takeMoment();
       const data = this.data();
-      if (json === true) stdout.write(`${this.formatJson(data)}\n`);
+      if (json === true) stdout.write(await this.formatJson(data));
       else {
         const widthOf = await chooseWidth(textsOf(data));
         const columns = width ?? (stdout.isTTY ? stdout.columns : Infinity);
@@ -150,14 +156,19 @@ class Watcher {
     let widthOf = await chooseWidth([]);
     const draw = (): void => {
       const { study, view, cost } = this;
-      if (study !== undefined)
-        screen.draw(formatWatchScreen(this.data(), view, cost, { ...screen.size, styles, widthOf }));
+      screen.draw(
+        study === undefined
+          ? [FIRST_SENTENCE]
+          : formatWatchScreen(this.data(), view, cost, { ...screen.size, styles, widthOf }),
+      );
     };
     const receive = (text: string): void => {
       for (const key of parseKeys(text)) {
         if (this.study === undefined && key !== "interrupt" && key !== "suspend" && key !== "q") continue;
         this.obey(
-          this.study === undefined ? blindOutcome(key) : applyKey(this.view, key, this.data(), screen.size.rows - 9),
+          this.study === undefined
+            ? blindOutcome(key)
+            : applyKey(this.view, key, this.data(), Math.max(1, screen.size.rows - LINES_AROUND_LIST)),
           screen,
         );
       }
@@ -166,10 +177,11 @@ class Watcher {
     const screen: TerminalScreen = new TerminalScreen(process.stdin, process.stdout, {
       onInput: receive,
       onRedraw: draw,
+      onGone: () => process.exit(128 + constants.signals.SIGHUP),
     });
     screen.enter();
     try {
-      screen.draw(["foliometer watch: reading the page tables of all processes ..."]);
+      draw();
       while (!this.isOver) {
         const pauseMs = this.view.frozen ? this.options.interval : await this.takeMoment();
         widthOf = await chooseWidth(textsOf(this.data()));
@@ -251,28 +263,22 @@ class Watcher {
     }
   }
 
-  /** What the view shows of one process. The capture is not touched while the reader reads. */
+  /** Studies what the view shows of one process. The capture is not touched while the reader reads. */
   private async studyDetails(): Promise<void> {
-    const { study, view, isReading } = this;
-    if (study === undefined || isReading || view.level === "processes" || view.pid === undefined) return;
-    const { studyVma, studyVmas } = await import("../study/index.ts");
-    const vmas = studyVmas(study, view.pid);
-    const contents =
-      view.level === "vma" && view.startPage !== undefined
-        ? await studyVma(study, view.pid, view.startPage)
-        : undefined;
-    this.details = { ...(vmas === undefined ? {} : { vmas }), ...(contents === undefined ? {} : { contents }) };
+    if (this.study === undefined || this.isReading) return;
+    this.details = await studyDetails(this.study, this.view);
   }
 
   private data(): WatchData {
     if (this.study === undefined) throw new Error("there is a moment before it is drawn");
-    const { details, shown } = this;
-    return { moment: this.study.moment, ...details, ...(shown === undefined ? {} : { shown }) };
+    const { details, shown, view } = this;
+    return { moment: this.study.moment, ...detailsInView(details, view), ...(shown === undefined ? {} : { shown }) };
   }
 
-  private formatJson({ moment, shown }: WatchData): string {
+  private async formatJson({ moment, shown }: WatchData): Promise<string> {
+    const { formatJsonLine } = await import("../report/index.ts");
     const processes = moment.processes.filter(({ pid }) => shown === undefined || shown.has(pid));
-    return JSON.stringify({ ...moment, processes, cost: this.cost });
+    return formatJsonLine({ ...moment, processes, cost: this.cost });
   }
 }
 

@@ -4,7 +4,7 @@
  * Addresses are hexadecimal, with or without 0x, as maps prints them; frames and offsets are decimal, or hexadecimal with
  * 0x. Names in maps are bytes in no particular encoding and are read as such.
  */
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import type { FileIdentity } from "../capture/index.ts";
 import type { WhoQuestion } from "../study/index.ts";
@@ -102,38 +102,49 @@ function askAboutVmas(pid: number, place: string): Pick<AskedWho, "question" | "
   }
   const name = bytesOf(place);
   const wants = (vma: MapsVma): boolean => vma.name === name || (name !== "" && vma.name.endsWith(`/${name}`));
-  return { question: { kind: "vmas", pid, wants }, asked: `${place} of ${pid}` };
+  return {
+    question: { kind: "vmas", pid, wants },
+    asked: `${place === "" ? "memory without a name" : place} of ${pid}`,
+  };
 }
 
-/** Text of the command line as the bytes of maps, a character each. */
+/** Text of the command line as maps prints it: bytes, a character each; a newline is escaped. */
 function bytesOf(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
+  return Buffer.from(text, "utf8").toString("latin1").replaceAll("\n", "\\012");
 }
 
 function askAboutFile(path: string, offsetText: string | undefined, directory: string | undefined): AskedWho {
+  if (path === "") throw new UsageError("--file needs a file's path.");
   const offset = offsetText === undefined ? undefined : readNumber(offsetText, "An offset");
   const range =
     offset === undefined
       ? { startPage: 0, endPage: Infinity, folio: false }
       : { startPage: Math.floor(offset / PAGE_BYTES), endPage: Math.floor(offset / PAGE_BYTES) + 1, folio: true };
   const asked = offset === undefined ? path : `${path} at ${offset}`;
-  const byName: WhoQuestion = { kind: "file", file: { name: bytesOf(path) }, ...range };
+  const byName = (name: string): WhoQuestion => ({ kind: "file", file: { name: bytesOf(name) }, ...range });
   // A capture may be another machine's: there a name is all that there is.
-  const identity = directory === undefined ? identityOf(path) : undefined;
-  if (identity === undefined) return { question: byName, asked, directory };
-  return { question: { kind: "file", file: identity, ...range }, orByName: byName, asked, directory };
+  const found = directory === undefined ? findFile(path) : undefined;
+  if (found === undefined) return { question: byName(path), asked, directory };
+  return { question: { kind: "file", file: found.identity, ...range }, orByName: byName(found.name), asked, directory };
 }
 
-/** A file as maps prints it; undefined for what is no file here: a deleted one, or one of another mount namespace. */
-function identityOf(path: string): FileIdentity | undefined {
+/**
+ * A file as maps prints it, and its name there; undefined for what is no file here: a deleted one, or one of another mount
+ * namespace. Some file systems print another device than stat tells (btrfs, some overlayfs); there the name is what is left.
+ */
+function findFile(path: string): { readonly identity: FileIdentity; readonly name: string } | undefined {
   try {
-    const { dev, ino } = statSync(path);
-    // The kernel's huge encoding of a device number: 12 bits of major, 20 of minor.
-    const major = Math.floor(dev / 256) % 4096;
-    const minor = (dev % 256) + Math.floor(dev / 2 ** 20) * 256;
-    const hex = (number: number): string => number.toString(16).padStart(2, "0");
-    return { device: `${hex(major)}:${hex(minor)}`, inode: ino };
+    const { dev, ino } = statSync(path, { bigint: true });
+    const identity = { device: formatDevice(Number(dev)), inodeText: String(ino) };
+    return { identity, name: realpathSync(path) };
   } catch {
     return undefined;
   }
+}
+
+/** A device number of stat (12 bits of major above 8 of minor, and the rest of the minor from bit 20) as maps prints it. */
+export function formatDevice(dev: number): string {
+  const major = Math.floor(dev / 2 ** 8) % 2 ** 12;
+  const minor = (dev % 2 ** 8) + Math.floor(dev / 2 ** 20) * 2 ** 8;
+  return [major, minor].map((number) => number.toString(16).padStart(2, "0")).join(":");
 }

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { foliometer } from "../../test/foliometer-in-process.ts";
 import { FOLIO_SORT_KEYS } from "../report/index.ts";
 import { FOLIO_OWNER_KEYS, type FoliosReport, type WhoRangeReport, type WhoReport } from "../study/index.ts";
+import { codeOfNothing, codeOfSearch } from "./who.ts";
 import { FOLIO_SORT_WORDS, OWNER_WORDS } from "./folios.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../examples/sample-capture", import.meta.url));
@@ -37,11 +38,12 @@ test("from folios to a folio, from the folio to its address, and back to the sam
   expect(range.mappers.find((each) => each.process.pid === process.pid)).toMatchObject({ vma });
 });
 
-test("schemes say of a partially mapped folio what the list of folios says they do", async () => {
+test("a scheme notices a partially mapped folio, in the list of folios, where its counts say so of the folio now", async () => {
   const { partial } = await answer<FoliosReport>("folios", "--schemes", "page,mm-owner,mapped-pages");
   const [folio] = partial.list;
   const { schemes } = await answer<WhoReport>("who", "--pfn", folio.pfn, "--schemes", "page,mm-owner,mapped-pages");
-  expect(schemes.map(({ partial: said }) => said)).toEqual(folio.noticed);
+  expect(schemes.map(({ partial: said }) => said === "yes")).toEqual(folio.noticed.map((noticed) => noticed === "yes"));
+  expect(schemes.map(({ id }) => id)).toEqual(["page", "mm-owner", "mapped-pages"]);
 });
 
 test("owners are sorted as asked, and the same folios whoever owns them", async () => {
@@ -74,6 +76,7 @@ test.each([
   [["who", "--pfn", "0x7fffffffff", SAMPLE], "There is no frame 0x7fffffffff"],
   [["who", "4194304", "7f00", SAMPLE], "There is no process 4194304"],
   [["who", "--file", "/nobody", SAMPLE], "Nobody who was read maps /nobody."],
+  [["who", "--file", "[heap]", SAMPLE], "Nobody who was read maps [heap]."],
   [["who", "--all", "--pfn", "1", SAMPLE], "--all is about the running machine"],
   [["who", "--pfn", "1", "--schemes", "nope", SAMPLE], 'no scheme "nope"'],
   [["folios", SAMPLE, "--contents"], "--contents reads running processes"],
@@ -83,4 +86,14 @@ test.each([
   expect({ stdout, code }).toEqual({ stdout: "", code: 2 });
   expect(stderr).toContain(sentence);
   expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+});
+
+test("an answer in which somebody is missing, or may be, ends with 3", () => {
+  const codeOf = (counts: WhoReport["search"]["counts"], processesRefused = 0): number =>
+    codeOfSearch({ counts, processesRefused });
+  expect([codeOf("explained", 1), codeOf("kernel-counts-fewer", 1), codeOf("unchecked")]).toEqual([0, 0, 0]);
+  expect([codeOf("kernel-counts-more"), codeOf("unchecked", 1)]).toEqual([3, 3]);
+  const nothing = [0, null, 1].map((kernelCount) => codeOfNothing({ state: "unmapped", kernelCount }));
+  expect(nothing).toEqual([0, 0, 3]);
+  expect(codeOfNothing({ state: "empty", kernelCount: null })).toBe(0);
 });

@@ -8,11 +8,13 @@ import type { Command } from "commander";
 import type { Capture, FoundMappings, Machine, NothingThere } from "../capture/index.ts";
 import type {
   AnsweredNothing,
+  FrameNobodyMaps,
   WhoFound,
   WhoNothingReport,
   WhoQuestion,
   WhoRangeReport,
   WhoReport,
+  WhoSearch,
 } from "../study/index.ts";
 import { parseCount, parseNames, parseThreads, parseWidth } from "./arguments.ts";
 import { EXIT_DONE, EXIT_INCOMPLETE, UsageError } from "./exit-codes.ts";
@@ -87,7 +89,7 @@ type Answer =
   | {
       readonly nothing: Exclude<WhoFound, { found: unknown }>["nothing"];
       readonly machine: Machine;
-      readonly flags?: { readonly low: number; readonly high: number };
+      readonly frame?: FrameNobodyMaps;
     };
 
 async function ask(question: WhoQuestion, directory: string | undefined, options: WhoOptions): Promise<Answer> {
@@ -112,7 +114,7 @@ async function ask(question: WhoQuestion, directory: string | undefined, options
 
 /** Why candidates are not enough, by what the counts say of them. */
 const REASONS_TO_READ_ALL: Readonly<Record<string, string>> = {
-  "too-many": "The mapping is larger than what is read piece by piece.",
+  "too-many": "There is more of it than is read piece by piece.",
   "kernel-counts-more": "The kernel counts more mappings than are where they were looked for.",
   "average-agrees": "This kernel counts averages, which do not show whether someone is missing.",
   unchecked: "The kernel's counts cannot be read, so nothing shows whether someone is missing.",
@@ -157,8 +159,10 @@ async function askEverything(question: WhoQuestion, options: WhoOptions): Promis
       const kernelCounts = readKernelCounts(answer.found.intervals);
       return { found: { ...answer.found, kernelCounts } };
     }
-    const flags = question.kind === "frame" ? capture.flagsOfFrame(question.pfn) : undefined;
-    return "nothing" in answer && flags !== undefined ? { ...answer, flags } : answer;
+    if (!("nothing" in answer) || question.kind !== "frame") return answer;
+    const { pfn } = question;
+    const kernelCount = readKernelCounts(Float64Array.of(pfn, pfn + 1))?.[0];
+    return { ...answer, frame: { flags: capture.flagsOfFrame(pfn), kernelCount } };
   } finally {
     await capture.close();
   }
@@ -186,9 +190,18 @@ async function printReport(
   options: WhoOptions,
 ): Promise<number> {
   process.stdout.write(await format(report, asked, options));
-  const { counts, processesRefused } = report.search;
+  return codeOfSearch(report.search);
+}
+
+/** The exit code of an answer: whether somebody may be missing in it. */
+export function codeOfSearch({ counts, processesRefused }: Pick<WhoSearch, "counts" | "processesRefused">): number {
   const isIncomplete = counts === "kernel-counts-more" || (counts === "unchecked" && processesRefused > 0);
   return isIncomplete ? EXIT_INCOMPLETE : EXIT_DONE;
+}
+
+/** The exit code where no folio is: incomplete if somebody maps the frame who was not read. */
+export function codeOfNothing({ state, kernelCount }: Pick<WhoNothingReport, "state" | "kernelCount">): number {
+  return state === "unmapped" && (kernelCount ?? 0) > 0 ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
 async function format(
@@ -215,14 +228,15 @@ async function format(
 }
 
 async function printNothing(
-  { nothing, machine, flags }: Extract<Answer, { nothing: unknown }>,
+  { nothing, machine, frame }: Extract<Answer, { nothing: unknown }>,
   { asked, question }: AskedWho,
   options: WhoOptions,
 ): Promise<number> {
   const answered = await refuseOrAnswer(nothing, { asked, question });
   const { reportWhoNothing } = await import("../study/index.ts");
-  process.stdout.write(await format(reportWhoNothing(answered, machine, flags), asked, options));
-  return EXIT_DONE;
+  const report = reportWhoNothing(answered, machine, frame);
+  process.stdout.write(await format(report, asked, options));
+  return codeOfNothing(report);
 }
 
 /** What is no mistake of the asker is an answer; the rest is refused in one sentence. */
@@ -249,6 +263,7 @@ async function refuseOrAnswer(
     case "unmapped":
       return { state: "unmapped", pfn: question.kind === "frame" ? question.pfn : 0 };
     case "empty":
+    case "none-present":
     case "not-present":
     case "beyond-frames":
       return nothing;

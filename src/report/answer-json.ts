@@ -14,3 +14,8 @@ export interface Answer {
 export function formatAnswerJson(answer: Answer): string {
   return `${escapeJsonControls(JSON.stringify(answer, null, 2))}\n`;
 }
+
+/** A document on a line of its own, where there are several. */
+export function formatJsonLine(document: unknown): string {
+  return `${escapeJsonControls(JSON.stringify(document))}\n`;
+}

@@ -18,7 +18,7 @@ export type FrameCheck = Pick<
 >;
 
 /** Frames that disagree. Where processes were chosen, a frame that others map too is no disagreement. */
-function disagreeing(check: FrameCheck, wholeMachine: boolean): number {
+export function disagreeing(check: FrameCheck, wholeMachine: boolean): number {
   return check.framesDifferAfterSecondLook - (wholeMachine ? 0 : check.framesCountedMoreByKernel);
 }
 

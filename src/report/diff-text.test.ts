@@ -125,13 +125,72 @@ test("what is left out of JSON is summed", () => {
   expect(leftOut).toEqual({ groups: 1, a: figuresOf(4096), b: figuresOf(4096) });
 });
 
+test("mappings that changed by less than --at-least, or beyond --top, are counted and their change is in the sum", async () => {
+  const mapping = (name: string, bytes: number): GroupChange["mappings"][number] => ({
+    name,
+    vmas: { a: 1, b: 1 },
+    place: null,
+    a: NOTHING,
+    b: figuresOf(bytes),
+  });
+  const mappings = [mapping("/lib/x", 8192), mapping("/lib/y", 4096), mapping("/lib/z", 3072)];
+  const group = { ...groupOf(1, figuresOf(4096), figuresOf(4096 + 15_360)), mappings };
+  const text = await textOf(diffOf([group]), { atLeastBytes: 4096 });
+  expect(text).toMatch(/^ +1 +1 +1 +\/lib\/x +0 +8 +\+8 /m);
+  expect(text).toMatch(/^ +1 +1 +1 +\/lib\/y +0 +4 +\+4 /m);
+  expect(text).not.toContain("/lib/z");
+  expect(text).toMatch(/^ +unchanged, and others \(1\) +4 +7 +\+3 /m);
+  expect(await textOf(diffOf([group]), { top: 1 })).toMatch(/^ +unchanged, and others \(2\) +4 +11 +\+7 /m);
+  expect(await textOf(diffOf([group]))).toMatch(/^ +unchanged +4 +4 +0 /m);
+});
+
+test("a change of exactly --at-least is listed, a byte less is not; who came with nothing has come", () => {
+  const mapping = (bytes: number): GroupChange["mappings"][number] => ({
+    name: `/lib/${bytes}`,
+    vmas: { a: 1, b: 1 },
+    place: null,
+    a: NOTHING,
+    b: figuresOf(bytes),
+  });
+  const large = { ...groupOf(1, NOTHING, figuresOf(4096)), mappings: [mapping(4096), mapping(4095)] };
+  const groups = [large, groupOf(2, NOTHING, figuresOf(4095)), groupOf(3, null, NOTHING)];
+  const listed = (atLeastBytes: number): unknown =>
+    selectDiff(diffOf(groups), { ...ALL, atLeastBytes }).groups.map(({ name, mappings }) => [name, mappings.length]);
+  expect(listed(0)).toEqual([
+    ["1 cat", 2],
+    ["2 cat", 0],
+    ["3 cat", 0],
+  ]);
+  expect(listed(4096)).toEqual([["1 cat", 1]]);
+  expect(listed(4097)).toEqual([]);
+});
+
 test("who came, who went and who could not be read is said", async () => {
   const unread: GroupChange = { ...groupOf(3, figuresOf(4096), null), presence: "unread-b", differs: false };
   const text = await textOf(diffOf([groupOf(1, null, figuresOf(4096)), groupOf(2, figuresOf(4096), null), unread]));
   expect(text).toMatch(/^came +1 {2}root/m);
   expect(text).toMatch(/^went +2 {2}root/m);
   expect(text).toMatch(/^unread B +3 {2}root/m);
-  expect(text).toContain("unread: that side could not read the process");
+  expect(text).toContain("unread: that side could not or was not to read the process");
+  expect(text).not.toContain("PMD");
+});
+
+test("one differs, two differ, and chosen processes beside a whole machine are named", async () => {
+  const [one, two] = [groupOf(1, NOTHING, figuresOf(4096)), groupOf(2, NOTHING, figuresOf(4096))];
+  expect(await textOf(diffOf([one]))).toContain("\n1 of 1 process differs.\n");
+  expect(await textOf(diffOf([one, two]))).toContain("\n2 of 2 processes differ.\n");
+  const chosen = { ...scope("new"), wholeMachine: false };
+  expect(await textOf(diffOf([one], { b: chosen }))).toContain("B holds chosen processes only:");
+  expect(await textOf(diffOf([one], { a: chosen }))).toContain("A holds chosen processes only:");
+  expect(await textOf(diffOf([one], { a: chosen, b: chosen }))).not.toContain("holds chosen");
+});
+
+test("columns of what few have are there if it changed, with their legend", async () => {
+  const huge = groupOf(1, figuresOf(4096), figuresOf(4096, { pmdMappedBytes: 2_097_152, swapBytes: 8192 }));
+  const text = await textOf(diffOf([huge, groupOf(2, null, figuresOf(4096))]));
+  expect(text).toMatch(/ Swap -+ .* PMD -+$/m);
+  expect(text).not.toContain("hugetlb");
+  expect(text).toContain("PMD: mapped by PMDs.");
 });
 
 test("nothing that changed is one sentence and no table", async () => {
@@ -149,6 +208,8 @@ test("kernels that count differently, other machines and other schemes are named
   expect(text).toContain("The two kernels count differently (A: page, B: nopage)");
   expect(text).toContain("of different architectures");
   expect(text).toMatch(/ 0 +~4 +\+4 /);
+  // What is there does not depend on how it is counted.
+  expect(text).toMatch(/ 0 +~4 +\+4 +0 +~4 +\+4 +0 +4 +\+4$/m);
   expect(text).toContain("~ not what the captured kernel prints");
 });
 
@@ -167,6 +228,39 @@ test("commands cannot move the cursor, and no line is wider than the terminal", 
     for (const control of ["\u001b", "\u202e"]) expect(text).not.toContain(control);
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(width);
   }
+});
+
+test("of the machine and its folios only what changed is printed, and what one side does not know is not", async () => {
+  const figure = (label: string, a: number | null, b: number | null) => {
+    const range = (value: number | null) => (value === null ? null : { least: value, most: value });
+    return { label, unit: "count" as const, origin: "measured" as const, a: range(a), b: range(b) };
+  };
+  const folios = (count: number, partial: number) => ({
+    order: 9,
+    kind: "anon",
+    folios: count,
+    bytes: count * 2 ** 21,
+    mappedBytes: count * 2 ** 21,
+    mappedByOne: 1,
+    mappedByTwo: count - 1,
+    mappedByMore: 0,
+    partiallyMapped: partial,
+  });
+  const text = await textOf(
+    diffOf([groupOf(1, NOTHING, figuresOf(4096))], {
+      machine: [figure("more", 3, 5), figure("same", 4, 4), figure("unknown", null, 4)],
+      folios: [
+        { order: 4, kind: "file", a: folios(7, 0), b: folios(7, 0) },
+        { order: 9, kind: "anon", a: folios(2, 0), b: folios(2, 1) },
+        { order: 9, kind: "shmem", a: null, b: folios(1, 0) },
+      ],
+    }),
+  );
+  expect(text).toMatch(/^more +3 +5 +\+2$/m);
+  expect(text).not.toMatch(/^(?:same|unknown)/m);
+  expect(text).toMatch(/^ +9 +2 MiB +anon +2 +2 +0 +1 +1 +0 +0 +1 +\+1$/m);
+  expect(text).toMatch(/^ +9 +2 MiB +shmem +0 +1 +\+1 +0 +1 +\+1 +0 +0 +0$/m);
+  expect(text).not.toContain("file");
 });
 
 test("accounts add up to MemTotal in whole kB on both sides", async () => {

@@ -86,6 +86,13 @@ function describeSides({ a, b, matching }: CaptureDiff): string[] {
         "prints does not compare, what is computed under one scheme does.",
     );
   }
+  if (a.wholeMachine !== b.wholeMachine) {
+    const chosen = a.wholeMachine ? "B" : "A";
+    sentences.push(
+      `${chosen} holds chosen processes only: of all others nobody knows whether they were there, and what is computed for ` +
+        "the machine does not compare.",
+    );
+  }
   if (a.machine.architecture !== b.machine.architecture) {
     sentences.push(
       "The two machines are of different architectures: sizes of programs and page tables differ by nature.",
@@ -118,7 +125,7 @@ function describeVerdict({ by, groups, differing, tolerance, leftOut }: CaptureD
   const beyond = describeTolerance(tolerance);
   return differing === 0
     ? `The same: none of ${what} differs${beyond}.`
-    : `${formatCount(differing)} of ${what} differ${beyond}.`;
+    : `${formatCount(differing)} of ${what} ${differing === 1 ? "differs" : "differ"}${beyond}.`;
 }
 
 /** Names of processes, or of groups with their processes counted. */
@@ -257,11 +264,12 @@ function describeFooter(diff: CaptureDiff, { shown, leftOut }: SelectedDiff): st
   if (shown.length > 0) {
     sentences.push("A + (B - A) = B in every row, and the rows above a line of dashes add up to those below it.");
   }
-  if (shown.some(({ a, b }) => a?.pmdMappedBytes !== b?.pmdMappedBytes)) sentences.push("PMD: mapped by PMDs.");
+  if (shown.some(({ a, b }) => (a?.pmdMappedBytes ?? 0) !== (b?.pmdMappedBytes ?? 0)))
+    sentences.push("PMD: mapped by PMDs.");
   if (leftOut.length > 0) sentences.push("--top 0 lists all that changed, --json with every mapping.");
   if (shown.some(({ presence }) => presence.startsWith("unread"))) {
     sentences.push(
-      "unread: that side could not read the process, or counted it with another whose address space it shares; " +
+      "unread: that side could not or was not to read the process, or counted it with another whose address space it shares; " +
         "it counts as nothing there and as no difference.",
     );
   }

@@ -7,6 +7,7 @@
  * history of the folios allows, as the kernel's smaps would show it most often; `uss_least` the smallest.
  */
 import type { CaptureReport, SummableFigures } from "../study/index.ts";
+import { disagreeing } from "./coverage.ts";
 import { type MetricFamily, type MetricSample, type MetricsDialect, formatMetrics } from "./openmetrics.ts";
 
 /** How the text is wanted. */
@@ -77,8 +78,12 @@ export function addMemorySamples(
   }
 }
 
-/** The whole machine: what meminfo would print under each scheme, large folios, and those partially mapped. */
-export function machineFamilies({ schemes, figures, folios, measured, machine }: CaptureReport): MetricFamily[] {
+/**
+ * The whole machine: what meminfo would print under each scheme, large folios, and those partially mapped. What chosen
+ * processes map is no figure of meminfo and is not given as one; of large folios theirs are.
+ */
+export function machineFamilies(report: CaptureReport): MetricFamily[] {
+  const { schemes, figures, folios, measured, machine, wholeMachine } = report;
   const meminfo = (field: string, value: number | null, scheme = ""): MetricSample[] =>
     value === null ? [] : [{ labels: { field, scheme }, value }];
   return [
@@ -86,12 +91,12 @@ export function machineFamilies({ schemes, figures, folios, measured, machine }:
       name: "foliometer_meminfo_bytes",
       type: "gauge",
       unit: "bytes",
-      help: "Fields of /proc/meminfo: without a scheme as the kernel printed them, with one as it would print them.",
+      help: "Fields of /proc/meminfo: without a scheme as the kernel printed them, with one (not in captures of chosen processes) as it would.",
       samples: [
         ...meminfo("MemTotal", machine.memTotalBytes),
         ...meminfo("AnonPages", measured.anonPagesBytes),
         ...meminfo("Mapped", measured.mappedBytes),
-        ...schemes.flatMap((id) => [
+        ...(wholeMachine ? schemes : []).flatMap((id) => [
           ...meminfo("AnonPages", figures[id].anonPagesBytes, id),
           ...meminfo("Mapped", figures[id].mappedBytes, id),
         ]),
@@ -100,7 +105,7 @@ export function machineFamilies({ schemes, figures, folios, measured, machine }:
     {
       name: "foliometer_large_folios",
       type: "gauge",
-      help: "Mapped large folios by order and kind.",
+      help: "Large folios that the processes read map, by order and kind.",
       samples: folios.map(({ order, kind, folios: value }) => ({ labels: { order, kind }, value })),
     },
     {
@@ -146,8 +151,8 @@ export function captureFamilies({ machine, coverage, cost, wholeMachine, schemes
     gauge("foliometer_capture_frames_checked", "Frames compared with /proc/kpagecount.", coverage.framesChecked),
     gauge(
       "foliometer_capture_frames_differing",
-      "Frames of those that still differed after a second look.",
-      coverage.framesDifferAfterSecondLook,
+      "Frames of those that still differed after a second look, and not because others map them than were chosen.",
+      disagreeing(coverage, wholeMachine),
     ),
     gauge("foliometer_capture_changed_bytes", "Memory that changed while it was read.", coverage.changedBytes, "bytes"),
     gauge("foliometer_capture_duration_seconds", "Time that the reading took.", cost.elapsedMs / 1000, "seconds"),

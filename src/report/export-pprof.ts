@@ -58,7 +58,7 @@ export function formatPprof(report: StackReport, { history }: { readonly history
       writer.packed(
         1,
         stackFrames(stack)
-          .map((frame) => functions.index(frame || "/"))
+          .map((frame) => functions.index(frame))
           .reverse(),
       );
       writer.packed(2, values);

@@ -26,10 +26,13 @@ export function formatCollapsedStacks(
   return lines.join("");
 }
 
-/** A stack's frames from the outside in: control group, program, pid, mapping, order of the folios. */
+/**
+ * A stack's frames from the outside in: control group, program, pid, mapping, order of the folios. None is empty: a name
+ * may be (prctl), and the control group of a process that ended or hides it; readers drop or misplace empty frames.
+ */
 export function stackFrames({ process, mapping, order }: MemoryStack): [string, string, string, string, string] {
   const { cgroup, name, pid } = process;
-  return [cgroup, name, `${pid}`, mapping === "" ? "[anonymous]" : mapping, `order-${order}`];
+  return [cgroup || "[no cgroup]", name || "[no name]", `${pid}`, mapping || "[anonymous]", `order-${order}`];
 }
 
 /** Bytes of a stack by figure. */

@@ -48,7 +48,7 @@ export function exporterFamilies(state: ExporterState): MetricFamily[] {
   const all = groups.rest === undefined ? groups.groups : [...groups.groups, groups.rest];
   const { unread, refused, stale } = scrape.gaps;
   const isMissing = unread + refused > 0;
-  const partial = isMissing ? "missing" : stale > 0 ? "stale" : "";
+  const partial = isMissing || !report.wholeMachine ? "missing" : stale > 0 ? "stale" : "";
   return [
     ...groupFamilies(all, report.schemes, isMissing),
     gauge("foliometer_folded_groups", `Groups whose figures are summed into "other".`, [[{}, groups.folded]]),

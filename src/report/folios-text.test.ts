@@ -70,8 +70,8 @@ const REPORT: FoliosReport = {
     folios: 2,
     unmappedBytes: 24 * KB,
     schemes: [
-      { id: "page", isOwn: true, noticed: 2, either: 0, missed: 0, missedBytes: 0 },
-      { id: "mm-owner", isOwn: false, noticed: 0, either: 1, missed: 1, missedBytes: 8 * KB },
+      { id: "page", isOwn: true, noticed: 2, either: 0, eitherBytes: 0, missed: 0, missedBytes: 0 },
+      { id: "mm-owner", isOwn: false, noticed: 0, either: 1, eitherBytes: 16 * KB, missed: 1, missedBytes: 8 * KB },
     ],
     list: [
       {
@@ -79,6 +79,7 @@ const REPORT: FoliosReport = {
         order: 4,
         owner: "11 app",
         addressSpaces: 1,
+        mappedOutside: false,
         pagesMapped: 12,
         unmappedBytes: 16 * KB,
         noticed: ["yes", "either"],
@@ -88,6 +89,7 @@ const REPORT: FoliosReport = {
         order: 4,
         owner: "10 app",
         addressSpaces: 2,
+        mappedOutside: false,
         pagesMapped: 14,
         unmappedBytes: 8 * KB,
         noticed: ["yes", "no"],
@@ -104,17 +106,36 @@ test("owners are listed in the order asked for, those without a folio not at all
   expect(text).toMatch(/^ 10 {2}root {2}app --run {2}192 {7}3 {5}2 {5}1 {7}3 {9}2 {8}0 {9}0$/m);
   expect(text).not.toMatch(/^ 12 /m);
   expect(sortFolioOwners(REPORT.owners, "unmapped")[0].name).toBe("11 app");
-  expect(await formatFoliosText(REPORT, { ...PLAIN, top: 1 })).toContain("1 more; --top 0 and --json have all.");
+  const first = await formatFoliosText(REPORT, { ...PLAIN, top: 1 });
+  expect(first.match(/1 more; --top 0 and --json have all\./g)).toHaveLength(2);
+  expect(first).not.toMatch(/^ 11 /m);
+  expect(first).not.toMatch(/^0x200 /m);
 });
 
 test("each scheme's share of the partially mapped ones adds up, and the list says who notices each", async () => {
   const text = await formatFoliosText(REPORT, PLAIN);
   expect(text).toContain("2 anonymous folios mapped in part: 24 kB held that nobody maps\n");
-  expect(text).toMatch(/^page +2 +0 +0 +0$/m);
-  expect(text).toMatch(/^mm-owner +~0 +1\? +~1 +~8$/m);
+  expect(text).toMatch(/^page +2 +0 +0 +0 +0$/m);
+  expect(text).toMatch(/^mm-owner +~0 +1\? +16\? +~1 +~8$/m);
   expect(text).toMatch(/^0x100 +4 {2}11 app +12 of 16 +16 {2}page mm-owner\?$/m);
   expect(text).toMatch(/^0x200 +4 {2}10 app +2 {2}14 of 16 +8 {2}page$/m);
-  expect(text).toContain("? depends on the folio's past");
+  expect(text).toContain("? depends on the past: noticed if");
+});
+
+test("a folio that processes map too which were not read is shared by more than those that were", async () => {
+  const [one, other] = REPORT.partial.list;
+  const list = [{ ...one, mappedOutside: true }, other];
+  const text = await formatFoliosText({ ...REPORT, partial: { ...REPORT.partial, list } }, PLAIN);
+  expect(text).toMatch(/^0x100 +4 {2}11 app +1\+ +12 of 16 /m);
+  expect(text).toContain("+ and processes that were not read.");
+  expect(await formatFoliosText(REPORT, PLAIN)).not.toContain("not read");
+});
+
+test("the kinds of an owner's folios add up to them, the huge zero page included", async () => {
+  const owners = [owner(10, { folios: 3, kinds: { anon: 2, uncounted: 1 } })];
+  const text = await formatFoliosText({ ...REPORT, owners }, PLAIN);
+  expect(text).toMatch(/anon {2}uncounted {2}Shared/);
+  expect(text).toMatch(/^ 10 {2}root {2}app --run +64 +3 +2 +1 +0 /m);
 });
 
 test("elsewhere than on arm64 contiguous PTEs would be", async () => {
@@ -141,7 +162,7 @@ test("zeros are told only of what was read, with the limit", async () => {
   const text = (await formatFoliosText({ ...REPORT, underused }, PLAIN)).replaceAll(/\s+/g, " ");
   expect(text).toContain("Read: 2 of 9 large anonymous folios, 128 kB (limit 1 MiB). Zeros: 64 kB (50.0%).");
   expect(text).toContain("Mostly zeros: 1 folio with 60 kB of them.");
-  expect(text).toContain("1 process did not let their memory be read.");
+  expect(text).toContain("1 process did not let their memory be read, or had ended.");
   expect(text).toContain("0x300 4 10 app 16 15");
 });
 

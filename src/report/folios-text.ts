@@ -2,7 +2,7 @@
  * The large folios as text: by order and kind, by owner, what is mapped in part and who would notice, what could be
  * contiguous, and, where contents were read, what is mostly zeros.
  */
-import type { FolioOwner, FolioOwnerKey, FoliosReport, PartialFolio, WhoAnswer } from "../study/index.ts";
+import type { FolioOwner, FolioOwnerKey, FoliosReport, Noticed, PartialFolio } from "../study/index.ts";
 import { chooseWidth, escapeControls } from "./display-text.ts";
 import { renderFolioTable } from "./folio-table.ts";
 import { formatCount, formatKb, formatQuantity, formatShare, formatSize } from "./format-number.ts";
@@ -79,7 +79,8 @@ function ownerCells({ name, process }: FolioOwner, by: FolioOwnerKey): Cell[] {
   return [{ text: String(pid) }, { text: escapeControls(user) }, { text: escapeControls(command || process.name) }];
 }
 
-const KINDS = ["anon", "ksm", "file", "shmem", "hugetlb"] as const;
+/** "uncounted" is the huge zero page. */
+const KINDS = ["anon", "ksm", "file", "shmem", "hugetlb", "uncounted"] as const;
 
 function renderOwners({ owners, by }: FoliosReport, { sort, top }: FoliosTextOptions, place: TextPlace): string[] {
   const owning = sortFolioOwners(owners, sort).filter(({ folios }) => folios > 0);
@@ -110,7 +111,9 @@ function renderOwners({ owners, by }: FoliosReport, { sort, top }: FoliosTextOpt
   const left = owning.length - rows.length;
   const more = left === 0 ? [] : [`${formatCount(left)} more; --top 0 and --json have all.`];
   const heading =
-    by === "process" ? "Whose they are: the process that maps most of each" : "Whose they are, by program";
+    by === "process"
+      ? "Whose they are: the process that maps most of each"
+      : "Whose they are: the program of the process that maps most of each";
   return [title(heading, place), ...renderTable({ columns, rows }, place).lines, ...more];
 }
 
@@ -127,17 +130,19 @@ function renderPartial({ partial }: FoliosReport, top: number, place: TextPlace)
     { heading: "Scheme", align: "left", rank: 0 },
     { heading: "notices", align: "right", rank: 0 },
     { heading: "depends", align: "right", rank: 2 },
+    { heading: "kB of these", align: "right", rank: 3 },
     { heading: "misses", align: "right", rank: 0 },
     { heading: "missed kB", align: "right", rank: 1 },
   ];
-  const rows = partial.schemes.map(({ id, isOwn, noticed, either, missed, missedBytes }): Cell[] => {
+  const rows = partial.schemes.map(({ id, isOwn, noticed, either, eitherBytes, missed, missedBytes }): Cell[] => {
     const mark = (text: string): Cell => (isOwn ? { text } : { text: `${DERIVED_MARK}${text}`, style: "derived" });
+    const depends = (text: string): Cell =>
+      either === 0 ? { text: "0", style: "faint" } : { text: `${text}${UNCERTAIN_MARK}`, style: "uncertain" };
     return [
       { text: id, ...(isOwn ? { style: "sum" as const } : {}) },
       mark(formatCount(noticed)),
-      either === 0
-        ? { text: "0", style: "faint" }
-        : { text: `${formatCount(either)}${UNCERTAIN_MARK}`, style: "uncertain" },
+      depends(formatCount(either)),
+      depends(formatKb(eitherBytes)),
       mark(formatCount(missed)),
       mark(formatKb(missedBytes)),
     ];
@@ -166,7 +171,7 @@ function renderPartialList({ list, schemes }: FoliosReport["partial"], top: numb
       { text: folio.pfn },
       { text: String(folio.order) },
       { text: escapeControls(folio.owner) },
-      { text: folio.addressSpaces > 1 ? formatCount(folio.addressSpaces) : "" },
+      { text: sharedBy(folio) },
       { text: `${formatCount(folio.pagesMapped)} of ${formatCount(2 ** folio.order)}` },
       kbCell(folio.unmappedBytes),
       { text: noticedBy(folio, schemes) },
@@ -176,7 +181,13 @@ function renderPartialList({ list, schemes }: FoliosReport["partial"], top: numb
   return [...renderTable({ columns, rows }, place).lines, ...more];
 }
 
-const MARK_OF_ANSWER: Readonly<Record<WhoAnswer, string>> = { yes: "", either: UNCERTAIN_MARK, no: "", ask: "" };
+/** Empty for one address space; with a plus if others that were not read map it too. */
+function sharedBy({ addressSpaces, mappedOutside }: PartialFolio): string {
+  if (mappedOutside) return `${formatCount(addressSpaces)}+`;
+  return addressSpaces > 1 ? formatCount(addressSpaces) : "";
+}
+
+const MARK_OF_ANSWER: Readonly<Record<Noticed, string>> = { yes: "", either: UNCERTAIN_MARK, no: "" };
 
 function noticedBy({ noticed }: PartialFolio, schemes: FoliosReport["partial"]["schemes"]): string {
   const names = schemes.flatMap(({ id }, index) => {
@@ -194,7 +205,8 @@ function describeContiguous({ contiguous, machine }: FoliosReport): string[] {
   const are = isArm64 ? "can be" : "would be, on arm64,";
   const blocks = contiguousBytes / (blockPages * machine.pageSizeBytes);
   return [
-    `${formatKb(ptePagesBytes)} kB of large folios are mapped by PTEs; ${formatKb(contiguousBytes)} kB of that ` +
+    `${formatKb(ptePagesBytes)} kB of large folios are mapped by PTEs, counted in each address space; ` +
+      `${formatKb(contiguousBytes)} kB of that ` +
       `(${formatShare(contiguousBytes, ptePagesBytes)}) lie in aligned blocks of ${block} that ${are} marked contiguous: ` +
       `${formatQuantity(blocks, "TLB entry", "TLB entries")} instead of ${formatCount(blocks * blockPages)}.`,
   ];
@@ -210,7 +222,9 @@ function renderUnderused({ underused }: FoliosReport, top: number, place: TextPl
       `${formatKb(mostlyZeroBytes)} kB of them.`,
     ...(underused.processesRefused === 0
       ? []
-      : [`${formatQuantity(underused.processesRefused, "process", "processes")} did not let their memory be read.`]),
+      : [
+          `${formatQuantity(underused.processesRefused, "process", "processes")} did not let their memory be read, or had ended.`,
+        ]),
   ];
   const columns: Column[] = [
     { heading: "Frame", align: "left", rank: 0 },
@@ -238,11 +252,16 @@ function renderUnderused({ underused }: FoliosReport, top: number, place: TextPl
 function describeMarks({ partial }: FoliosReport): string[] {
   if (partial.folios === 0) return [];
   const sentences = [
-    `${DERIVED_MARK} what this kernel does not do itself. A scheme that misses a folio says that it is mapped whole, or cannot ` +
-      "tell: the kernel then does not split it, and its unmapped pages stay until somebody looks.",
+    `${DERIVED_MARK} not how this kernel counts. Who misses a folio says that it is mapped whole, or cannot tell: it is not ` +
+      "queued to be split, and its unmapped pages stay until somebody looks.",
   ];
+  if (partial.list.some(({ mappedOutside }) => mappedOutside)) {
+    sentences.push("+ and processes that were not read.");
+  }
   if (partial.schemes.some(({ either }) => either > 0)) {
-    sentences.push(`${UNCERTAIN_MARK} depends on the folio's past, which page tables do not show.`);
+    sentences.push(
+      `${UNCERTAIN_MARK} depends on the past: noticed if pages were unmapped before others came to map the folio, missed if after.`,
+    );
   }
   return sentences;
 }

@@ -3,8 +3,8 @@
  */
 import type { FreeRanking, RankedProcess } from "../study/index.ts";
 import { chooseWidth, escapeControls } from "./display-text.ts";
-import { type FreeTextOptions, processCells } from "./free-text.ts";
-import { formatKb, formatQuantity } from "./format-number.ts";
+import { type FreeTextOptions, processCells, whatKeeps } from "./free-text.ts";
+import { formatCount, formatKb, formatQuantity } from "./format-number.ts";
 import { kbCell } from "./kind-columns.ts";
 import { type TextPlace, describeGaps, describeScope, paragraph, title } from "./scope-text.ts";
 import { type Cell, type Column, renderTable } from "./text-table.ts";
@@ -75,7 +75,9 @@ function renderRanking({ processes, order }: FreeRanking, top: number, place: Te
     const figures = columns.map(({ bytes }) => kbCell(bytes(ranked)));
     return order === "each" ? [...names, ...figures] : [...names, kbCell(together), ...figures];
   });
-  return renderTable(
+  const left = processes.length - rows.length;
+  const more = left === 0 ? [] : [`${formatCount(left)} more; --top 0 and --json have all.`];
+  const { lines } = renderTable(
     {
       columns: [
         { heading: "PID", align: "right", rank: 0 },
@@ -87,10 +89,12 @@ function renderRanking({ processes, order }: FreeRanking, top: number, place: Te
       rows,
     },
     place,
-  ).lines;
+  );
+  return [...lines, ...more];
 }
 
-function describeRanking({ processes, order, candidates }: FreeRanking): string[] {
+function describeRanking(ranking: FreeRanking): string[] {
+  const { processes, order, candidates } = ranking;
   const sentences =
     order === "each"
       ? [
@@ -110,7 +114,9 @@ function describeRanking({ processes, order, candidates }: FreeRanking): string[
     sentences.push(`${SHARES_MARK}: its address space is shared, and comes free when all who share it end.`);
   }
   const up = processes.reduce((most, { free }) => Math.max(most, free.freed.most - free.freed.least), 0);
-  if (up > 0)
-    sentences.push(`up to (at most ${formatKb(up)} more): unless a descriptor keeps memfds and deleted files.`);
+  if (up > 0) sentences.push(`up to (at most ${formatKb(up)} more): if ${whatKeeps(ranking)} keeps any of it.`);
+  if (processes.some(({ free }) => free.cacheFileBytes + free.cacheShmemBytes < 0)) {
+    sentences.push("cache left below 0: it ends shared memory that those above it have left in the page cache.");
+  }
   return sentences;
 }

@@ -72,6 +72,7 @@ const REPORT: FreeReport = {
   mapped: kinds(140, 100),
   aloneSum: kinds(60, 4),
   stays: kinds(32, 32),
+  swappedBytes: 0,
   heldByFoliosBytes: 8 * KB,
   holders: [
     { process: process(20, "keeper"), held: kinds(32, 28) },
@@ -108,16 +109,30 @@ test("who keeps what stays is listed, also who has no name, and what is cut off 
 test("bounds, shared address spaces and limits are said", async () => {
   const report: FreeReport = {
     ...REPORT,
-    free: { ...REPORT.free, swapBytes: { least: 8 * KB, most: 64 * KB }, cacheShmemBytes: 4 * KB },
+    free: { ...REPORT.free, swapBytes: { least: 0, most: 64 * KB }, cacheShmemBytes: 4 * KB },
+    swappedBytes: 96 * KB,
     keptSpaces: [{ process: process(12, "app"), sharedWith: [99] }],
   };
   const text = (await formatFreeText(report, PLAIN)).replaceAll(/\s+/g, " ");
   expect(text).toContain("what each maps alone, is 64 kB, of which 60 kB anonymous.");
-  expect(text).toContain("Up to 160 kB are freed if no open descriptor keeps memfds and deleted files.");
-  expect(text).toContain("Swap freed: 8..64 kB");
+  expect(text).toContain("Up to 160 kB are freed if no open descriptor keeps any of it.");
+  expect(text).toContain("freed unless something keeps it: memfds, deleted files 32");
+  expect(text).toContain(
+    "Swap freed: 0..64 of 96 kB; others have entries for the rest; who was not read may have entries for it, too.",
+  );
   expect(text).toContain("12 app shares its address space with 99, which stays: nothing of it comes free.");
   expect(text).toContain("Not seen: kernel stacks");
   expect(text).toContain("System V");
+});
+
+test.each([
+  ["was refused", { coverage: { ...REPORT.coverage, processesRefused: 1 } }],
+  ["ended", { coverage: { ...REPORT.coverage, processesEnded: 1 } }],
+  ["was not chosen", { wholeMachine: false }],
+])("where somebody %s, nobody knows who else has shared memory", async (_, change) => {
+  const text = (await formatFreeText({ ...REPORT, ...change }, PLAIN)).replaceAll(/\s+/g, " ");
+  expect(text).toContain("Up to 160 kB are freed if no open descriptor and nobody who was not read keeps any of it.");
+  expect(text).toContain("memfds, deleted files, shared anonymous memory 32");
 });
 
 const RANKING: FreeRanking = {
@@ -141,4 +156,16 @@ test("a ranking has a line a process; the column of what is freed together adds 
   const best = await formatFreeRanking({ ...RANKING, order: "together" }, PLAIN);
   expect(best).toContain("The 2 processes that together free most, kB\n");
   expect(best).toMatch(/^ 11 {2}root {2}app -D \* {8}108 {5}48/m);
+});
+
+test("what a ranking cuts off is counted, and cache that goes again is explained", async () => {
+  const [first, second] = RANKING.processes;
+  const text = await formatFreeRanking(RANKING, { ...PLAIN, top: 1 });
+  expect(text).toContain("\n1 more; --top 0 and --json have all.\n");
+  expect(text).not.toContain("below 0");
+  const taker = { ...second, free: { ...second.free, cacheShmemBytes: -16 * KB } };
+  const best = await formatFreeRanking({ ...RANKING, order: "together", processes: [first, taker] }, PLAIN);
+  expect(best).toMatch(/ {2}-16 /);
+  expect(best).toContain("cache left below 0");
+  expect(best).not.toContain("more; --top");
 });

@@ -2,7 +2,7 @@
  * What would come free, as text: where the memory of those who end goes, in figures that add up to what they map; what is
  * freed in all; who keeps the rest.
  */
-import type { FreeReport, FreedMemory, Holder, ProcessName } from "../study/index.ts";
+import type { CaptureScope, FreeReport, FreedMemory, Holder, ProcessName } from "../study/index.ts";
 import { chooseWidth, escapeControls } from "./display-text.ts";
 import { formatCount, formatKb, formatQuantity, formatRange } from "./format-number.ts";
 import { kbCell, kindColumns } from "./kind-columns.ts";
@@ -53,6 +53,15 @@ function nameAll(processes: readonly ProcessName[]): string {
   return left > 0 ? `${named.join(", ")} and ${formatCount(left)} more` : named.join(", ");
 }
 
+/** Who could keep files that are about to vanish. */
+export function whatKeeps(scope: CaptureScope): string {
+  return isEverybodyRead(scope) ? "no open descriptor" : "no open descriptor and nobody who was not read";
+}
+
+function isEverybodyRead({ coverage, wholeMachine }: CaptureScope): boolean {
+  return wholeMachine && coverage.processesRefused + coverage.processesEnded === 0;
+}
+
 type Account = readonly [label: string, bytes: number];
 
 function renderAccountTable(accounts: readonly Account[], sum: Account, place: TextPlace): readonly string[] {
@@ -70,14 +79,20 @@ function renderAccountTable(accounts: readonly Account[], sum: Account, place: T
   ).lines;
 }
 
+/** Files that may outlive their last known mapping; all shared memory may, where somebody was not read. */
+function doubtfulFiles(scope: CaptureScope): string {
+  return isEverybodyRead(scope) ? "memfds, deleted files" : "memfds, deleted files, shared anonymous memory";
+}
+
 /** Where every page that they map goes. */
-function renderAccounts({ free, mapped, stays, heldByFoliosBytes }: FreeReport, place: TextPlace): readonly string[] {
+function renderAccounts(report: FreeReport, place: TextPlace): readonly string[] {
+  const { free, mapped, stays, heldByFoliosBytes } = report;
   const { least, most } = free.vanishingBytes;
   const accounts: Account[] = [
     ["freed: anonymous memory", free.anonBytes],
     ["freed: KSM pages", free.ksmBytes],
     ["freed: shared memory that ends with them", least],
-    ["freed unless a descriptor keeps it: memfds, deleted files", most - least],
+    [`freed unless something keeps it: ${doubtfulFiles(report)}`, most - least],
     ["stays in the page cache: files, reclaimable", free.cacheFileBytes],
     ["stays in the page cache: shared memory, can only be swapped", free.cacheShmemBytes],
     ["goes back to the hugetlb pool, or stays in its file", free.hugetlbBytes],
@@ -102,18 +117,17 @@ function renderFreed({ free }: FreeReport, place: TextPlace): readonly string[] 
   return renderAccountTable(accounts, ["freed", free.freed.least], place);
 }
 
-function describeFree({ free, aloneSum, keptSpaces }: FreeReport): string[] {
-  const { freed, swapBytes } = free;
+function describeFree(report: FreeReport): string[] {
+  const { free, aloneSum, keptSpaces, swappedBytes } = report;
+  const { freed } = free;
   const sentences = [
     `The sum of their Uss, what each maps alone, is ${formatKb(aloneSum.bytes)} kB, of which ` +
       `${formatKb(aloneSum.anonBytes + aloneSum.ksmBytes)} kB anonymous.`,
   ];
   if (freed.most > freed.least) {
-    sentences.push(`Up to ${formatKb(freed.most)} kB are freed if no open descriptor keeps memfds and deleted files.`);
+    sentences.push(`Up to ${formatKb(freed.most)} kB are freed if ${whatKeeps(report)} keeps any of it.`);
   }
-  if (swapBytes.most > 0) {
-    sentences.push(`Swap freed: ${formatRange(swapBytes, formatKb)} kB; who shares a slot is not in a capture.`);
-  }
+  if (swappedBytes > 0) sentences.push(describeSwap(report));
   for (const { process, sharedWith } of keptSpaces) {
     sentences.push(
       `${process.pid} ${escapeControls(process.name)} shares its address space with ${sharedWith.join(", ")}, which ` +
@@ -123,11 +137,18 @@ function describeFree({ free, aloneSum, keptSpaces }: FreeReport): string[] {
   return sentences;
 }
 
+function describeSwap({ free: { swapBytes }, swappedBytes }: FreeReport): string {
+  const others = swappedBytes > swapBytes.most ? "; others have entries for the rest" : "";
+  const unread = swapBytes.least < swapBytes.most ? "; who was not read may have entries for it, too" : "";
+  return `Swap freed: ${formatRange(swapBytes, formatKb)} of ${formatKb(swappedBytes)} kB${others}${unread}.`;
+}
+
 /** What the figures do not see. */
 export function describeLimits(free: FreedMemory): string[] {
   const sentences = [
-    "Not seen: kernel stacks, sockets and pipes, and pages that the kernel holds for I/O or a driver, which stay until " +
-      "it lets go of them.",
+    "Not seen: kernel stacks, sockets and pipes; pages that the kernel holds for I/O or a driver, which stay until it " +
+      "lets go of them; pages of memfds, deleted files and shared memory that nobody maps at the moment or that are " +
+      "swapped out.",
   ];
   if (free.cacheShmemBytes > 0) {
     sentences.push("Shared memory of System V counts as staying, also where it has been marked for removal.");

@@ -1,6 +1,6 @@
 import type { ExportTable, exportTables as tablesOf } from "./export-tables.ts";
 
-export { formatAnswerJson } from "./answer-json.ts";
+export { formatAnswerJson, formatJsonLine } from "./answer-json.ts";
 export { type CalibrationTextOptions, formatCalibrationText } from "./calibration-text.ts";
 export { type ListedCase, formatCheckCases, formatCheckCasesJson } from "./check-cases-text.ts";
 export { type TimedCheck, formatChecksJson } from "./check-json.ts";

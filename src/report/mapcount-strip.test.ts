@@ -13,6 +13,10 @@ test("each page has its count, in groups of sixteen with the first page's index 
   expect(pagesPerCell).toBe(1);
 });
 
+test("nine mappings are a digit, ten are a plus", () => {
+  expect(drawMapcounts([9, 10], 80).lines).toEqual(["0  9+"]);
+});
+
 test("a narrow terminal gets shorter rows, never a cut one", () => {
   const { lines } = drawMapcounts(
     Array.from({ length: 64 }, () => 1),

@@ -53,6 +53,27 @@ test("a message of megabytes has its length", () => {
   expect(read(writer.finish())).toMatchObject({ node: [{ text }] });
 });
 
+test("whatever is written where the memory of the writer ends is whole", () => {
+  const number = Number.MAX_SAFE_INTEGER;
+  const bodies: readonly ((writer: ProtobufWriter) => void)[] = [
+    (writer) => writer.number(1, number),
+    (writer) => writer.product(1, number, 1),
+    (writer) => writer.message(4, () => undefined),
+    (writer) => writer.text(2, "end"),
+  ];
+  const expected = [{ number: `${number}` }, { number: `${number}` }, { node: [{}] }, { text: "end" }];
+  // The writer begins with 4096 bytes; a text of 4070 and its key and length leave a few of them.
+  for (const [index, writeBody] of bodies.entries()) {
+    for (let length = 4070; length < 4097; length++) {
+      const writer = new ProtobufWriter();
+      writer.text(2, "x".repeat(length));
+      writeBody(writer);
+      const found: unknown = NodeType.toObject(NodeType.decode(writer.finish()), { longs: String });
+      expect(found).toEqual({ text: "x".repeat(length), ...expected[index] });
+    }
+  }
+});
+
 test("a product beyond 2^53 is exact", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 42 }), fc.integer({ min: 0, max: 2 ** 20 }), (a, b) => {

@@ -6,9 +6,9 @@
  */
 import type { SharingReport } from "../study/index.ts";
 import { chooseWidth, cutText, escapeControls } from "./display-text.ts";
-import { formatCount, formatSize } from "./format-number.ts";
+import { formatCount, formatQuantity, formatSize } from "./format-number.ts";
 import { type TextPlace, describeGaps, describeScope, paragraph, title } from "./scope-text.ts";
-import { selectSharing } from "./select-sharing.ts";
+import { type SelectedSharing, selectSharing } from "./select-sharing.ts";
 import type { SharingTextOptions } from "./sharing-text.ts";
 
 const BLOCKS = ["··", "░░", "▒▒", "▓▓", "██"] as const;
@@ -23,17 +23,21 @@ const GROUPS_MAX = 60;
 /** The map as text, with its last newline. */
 export async function formatSharingHeat(report: SharingReport, options: SharingTextOptions): Promise<string> {
   const place: TextPlace = { ...options, widthOf: await chooseWidth(report.groups.map(({ name }) => name)) };
-  const { groups, groupsLeftOut } = selectSharing(report, options.selection);
-  const sharing = groups.filter((group) => report.groups[group].shared.bytes > 0);
-  if (sharing.length === 0) return `${[...describeScope(report, place), "", "They share no memory."].join("\n")}\n`;
+  const selected = selectSharing(report, options.selection);
+  const chosen = selected.groups.filter((group) => report.groups[group].shared.bytes > 0);
+  const sharing = [...chosen, ...partnersOf(selected)];
+  if (sharing.length === 0) return formatNothing(report, place);
   const room = Math.max(1, Math.floor((place.width - LABEL_COLUMNS) / CELL_COLUMNS));
   const shown = sharing.slice(0, Math.min(room, GROUPS_MAX));
   const bytes = tableOf(report, shown);
   const most = bytes.reduce((largest, each) => Math.max(largest, each), 1);
-  const left = sharing.length - shown.length + groupsLeftOut.length;
+  const left = sharing.length - shown.length + selected.groupsLeftOut.length;
   const notes = [
     `${legendOf(most)}. On the diagonal: what a group has for itself.`,
-    ...(left > 0 ? [`${formatCount(left)} more groups have no room, or are beyond --top; --edges has all pairs.`] : []),
+    ...(shown.length > chosen.length ? [`Chosen: ${rangeTo(chosen.length)}; the others share with them.`] : []),
+    ...(left > 0
+      ? [`${formatQuantity(left, "more group has", "more groups have")} no place here; --edges has all pairs.`]
+      : []),
     ...describeGaps(report),
   ];
   return `${[
@@ -48,6 +52,22 @@ export async function formatSharingHeat(report: SharingReport, options: SharingT
     "",
     ...notes.flatMap((text) => paragraph(text, place)).map((line) => place.styles.faint(line)),
   ].join("\n")}\n`;
+}
+
+function rangeTo(last: number): string {
+  return last <= 1 ? "1" : `1 to ${formatCount(last)}`;
+}
+
+/** Groups that were not chosen and share with those that were, most first. */
+function partnersOf({ groupsFiltered, pairs }: SelectedSharing): readonly number[] {
+  const filtered = new Set(groupsFiltered);
+  return [...new Set(pairs.flatMap(({ a, b }) => [a, b]))].filter((group) => filtered.has(group));
+}
+
+function formatNothing(report: SharingReport, place: TextPlace): string {
+  const gaps = describeGaps(report).flatMap((text) => paragraph(text, place));
+  const lines = [...describeScope(report, place), "", "They share no memory."];
+  return `${[...lines, ...(gaps.length > 0 ? ["", ...gaps.map((line) => place.styles.faint(line))] : [])].join("\n")}\n`;
 }
 
 /** Bytes that two of the groups share, row by row. */

@@ -123,7 +123,7 @@ test("what cannot be known is said: processes not read, pages that others map", 
   const text = await formatSharingText(
     report({
       coverage: { ...coverage, processesRefused: 2 },
-      groups: [{ ...first, sharedOutside: kinds(12) }, ...rest],
+      groups: [{ ...first, sharedOutside: kinds(12) }, ...rest, { ...first, shared: kinds(0) }],
       groupsWithoutPairs: 1,
     }),
     PLAIN,
@@ -148,10 +148,42 @@ test("the heat map is darkest where most is shared, and readable without colours
   expect(stripVTControlCharacters(coloured)).toBe(lines.join("\n"));
 });
 
+test("what is exactly where a level begins has that level, as the legend says", async () => {
+  const pairs = [
+    { a: 0, b: 1, shared: kinds(400) },
+    { a: 0, b: 2, shared: kinds(100) },
+  ];
+  const text = await formatSharingHeat(report({ pairs }), PLAIN);
+  expect(text).toContain("██ from 100 KiB");
+  expect(text.split("\n")[4]).toBe(" 1 zygote               ▓▓ ██ ██");
+});
+
 test("a heat map without room says how many groups it leaves out", async () => {
-  expect(await formatSharingHeat(report(), { ...PLAIN, width: 30 })).toContain("1 more groups have no room");
+  expect(await formatSharingHeat(report(), { ...PLAIN, width: 30 })).toMatch(
+    /1 more group has no place\s+here; --edges/,
+  );
   const apart = report({ groups: report().groups.map((each) => ({ ...each, shared: kinds(0) })), pairs: [] });
-  expect(await formatSharingHeat(apart, PLAIN)).toContain("They share no memory.");
+  expect(await formatSharingHeat(apart, PLAIN)).toMatch(/They share no memory\.\n$/);
+  const refused = { ...apart, coverage: { ...apart.coverage, processesRefused: 1 } };
+  expect(await formatSharingHeat(refused, PLAIN)).toContain("memory.\n\n1 process could not be read.");
+});
+
+test("a heat map of a chosen process has those who share with it below it", async () => {
+  const selection = { top: Infinity, wanted: ({ pid }: { readonly pid: number }) => pid === 12 };
+  const lines = (await formatSharingHeat(report(), { ...PLAIN, selection })).split("\n");
+  expect(lines.slice(3, 7)).toEqual([
+    "                         1  2",
+    ' 1 a,"b"\\t              ▓▓ ██',
+    " 2 zygote               ██ ██",
+    "",
+  ]);
+  expect(lines.join("\n")).toContain("Chosen: 1; the others share with them.");
+});
+
+test("a name that has a quote and nothing else to quote for is quoted in CSV", () => {
+  const [first, ...rest] = report().groups;
+  const csv = formatSharingEdges(report({ groups: [{ ...first, name: 'a"b' }, ...rest] }), ALL, "csv").split("\n");
+  expect(csv[1].startsWith('"a""b",app,')).toBe(true);
 });
 
 test("edges are one line a pair in bytes; no name breaks a field", () => {

@@ -187,8 +187,9 @@ function describeSums(report: SharingReport): string[] {
   if (outside > 0)
     sentences.push(`Shared with processes that were not read: ${formatKb(outside)} kB of column Shared.`);
   if (groupsWithoutPairs > 0) {
+    const sharing = groups.filter(({ shared }) => shared.bytes > 0).length;
     sentences.push(
-      `Pairs are those of the ${formatCount(groups.length - groupsWithoutPairs)} groups that share most: there are too many ` +
+      `Pairs are those of the ${formatCount(sharing - groupsWithoutPairs)} groups that share most: there are too many ` +
         "groups for all; --by takes them together.",
     );
   }

@@ -29,6 +29,12 @@ test("a peak is seen however little room there is", () => {
   );
 });
 
+test("captures from before the clock was set back keep their columns", () => {
+  const columns = sparkColumns([100_000, 110_000, 120_000, 70_000, 80_000], 10_000, 80);
+  expect(formatSparkline([1, 2, 3, 4, 8], columns)).toBe("▁▂▃▄█");
+  expect(formatSparkline([1, 8, 1], sparkColumns([20, 10, 0], 0, 80))).toBe("▁█▁");
+});
+
 test("times that do not ascend, or lie together, have a column", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(), { maxLength: 50 }), fc.nat(), (times, interval) => {

@@ -16,7 +16,10 @@ export interface SparkColumns {
 }
 
 /** Columns for figures at these times: one an interval, fewer where there is no room for so many. */
-export function sparkColumns(atMs: readonly number[], intervalMs: number, columnsMost: number): SparkColumns {
+export function sparkColumns(timesMs: readonly number[], intervalMs: number, columnsMost: number): SparkColumns {
+  // Where the clock was set back, times do not say which column comes first: then they follow each other.
+  const isAscending = timesMs.every((at, index) => index === 0 || at >= timesMs[index - 1]);
+  const atMs = isAscending ? timesMs : timesMs.map((_, index) => index * Math.max(1, intervalMs));
   const first = atMs.at(0) ?? 0;
   const spanMs = Math.max(0, (atMs.at(-1) ?? 0) - first);
   const intervals = intervalMs > 0 ? Math.round(spanMs / intervalMs) + 1 : atMs.length;

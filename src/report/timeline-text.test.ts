@@ -74,6 +74,15 @@ test("the movers, those left out and the totals add up to the printed sums", asy
   expect(text).toMatch(/^ +total +610 +1,810 +\+1,200$/m);
 });
 
+test("of uncertain figures the least is summed, as they are printed of each", async () => {
+  const ranged = PROCESSES.map((process) => ({
+    ...process,
+    figures: process.figures.map((each) => each && { ...each, ussBytes: { least: 8 * KB, most: 4096 * KB } }),
+  }));
+  const text = await formatTimelineText(reportOf(ranged), OPTIONS);
+  expect(text).toMatch(/^Uss\? +\S+ +24 +32 +\+8 +24 +32$/m);
+});
+
 test("one that was not there has a dash and no height", async () => {
   const text = await formatTimelineText(reportOf(PROCESSES), OPTIONS);
   expect(text).toMatch(/came +▁█ +- +1,000 +\+1,000 +1,000 +\+1,000 +\+2,000$/m);

@@ -203,7 +203,8 @@ function formatContents({ contents }: WatchData, place: ScreenPlace): string[] {
   const name = vma.name === "" ? "[anonymous]" : escapeControls(vma.name);
   const size = formatSize((vma.endPage - vma.startPage) * 4096);
   const mapped = formatSize(vma.rssBytes + vma.hugetlbBytes);
-  const foliosLines = folios.length === 0 ? ["No page of it is present."] : draw(foliosTable(folios), place);
+  const foliosLines =
+    folios.length === 0 ? ["No page of it is present, or only the zero page."] : draw(foliosTable(folios), place);
   const sharersLines = sharers.length === 0 ? ["Nobody else maps its pages."] : draw(sharersTable(sharers), place);
   const room = Math.max(2, place.rows - 2 - Math.min(foliosLines.length, Math.ceil(place.rows / 2)));
   const shown =

@@ -3,22 +3,26 @@
  */
 import type { WhoNothingReport } from "../study/index.ts";
 import { escapeControls } from "./display-text.ts";
+import { formatQuantity } from "./format-number.ts";
 
 /** The answer as text, with its last newline; `asked` names the place, "0x7f0000001000 of 4711". */
 export function formatWhoNothingText(report: WhoNothingReport, asked: string): string {
   return `${sentenceOf(report, escapeControls(asked))}\n`;
 }
 
-function sentenceOf({ state, vma, swap, pfn, flags }: WhoNothingReport, asked: string): string {
+function sentenceOf(report: WhoNothingReport, asked: string): string {
+  const { state, vma, swap, pfn } = report;
   const named = vma === null || vma.name === "" ? "" : `, in ${escapeControls(vma.name)}`;
   const where = vma === null ? "" : ` (${vma.rights}${named})`;
   switch (state) {
     case "empty":
       return `No page is at ${asked}${where}: nobody has touched it, or its page was dropped.`;
+    case "none-present":
+      return `Nobody who was read maps a page of ${asked}${where}: not touched, dropped, swapped out, or not read from its file.`;
     case "unmapped":
-      return `Nobody who was read maps ${asked}${flags === null ? "" : `; its flags: ${flags.join(" ") || "none"}`}.`;
+      return describeUnmapped(report, asked);
     case "device":
-      return `At ${asked}${where} is device memory, frame ${pfn ?? ""}: the kernel keeps no mapcount of it.`;
+      return `At ${asked}${where} is device memory${pfn === null ? "" : `, frame ${pfn}`}: the kernel keeps no mapcount of it.`;
     case "swap":
       return `The page at ${asked}${where} is swapped out: area ${swap?.area ?? ""}, slot ${swap?.slot ?? ""}.`;
     case "hwpoison":
@@ -33,4 +37,13 @@ function sentenceOf({ state, vma, swap, pfn, flags }: WhoNothingReport, asked: s
     default:
       return `At ${asked}${where} is a special entry and no page; the kernel's configuration, which says what kind, is not known.`;
   }
+}
+
+function describeUnmapped({ flags, kernelCount }: WhoNothingReport, asked: string): string {
+  const known = flags === null ? "" : `; its flags: ${flags.join(" ") || "none"}`;
+  const missing =
+    (kernelCount ?? 0) === 0
+      ? ""
+      : ` The kernel counts ${formatQuantity(kernelCount ?? 0, "mapping", "mappings")} of it, by whoever could not be read or came meanwhile.`;
+  return `Nobody who was read maps ${asked}${known}.${missing}`;
 }

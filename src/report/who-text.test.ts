@@ -77,6 +77,14 @@ const REPORT: WhoReport = {
   search: SEARCH,
 };
 
+test("pages of a folio that lie elsewhere than the others are a line of their own", async () => {
+  const moved = { ...piece(8, 8), address: "0x7f0000100000" };
+  const [mapper] = REPORT.mappers;
+  const text = await formatWhoText({ ...REPORT, mappers: [{ ...mapper, pieces: [piece(0, 8), moved] }] }, PLAIN);
+  expect(text).toMatch(/0x7f0000000000 +0-7 /);
+  expect(text).toMatch(/0x7f0000100000 +8-15 /);
+});
+
 test("a VMA's entries that lie as the folio does are one line, gaps counted; others keep theirs", async () => {
   const text = await formatWhoText(REPORT, PLAIN);
   expect(text).toMatch(/^ 10 {2}root {2}server -x \(and 12\) {2}0x7f0000000000 {2}0-15 \(15\) {2}PTE {12}rw-p$/m);
@@ -147,6 +155,7 @@ test("a range names its pages, how often they are mapped, and who maps how much"
 
 test.each([
   ["empty", /^No page is at 0x1000 of 5 \(rw-p\): nobody has touched it/],
+  ["none-present", /^Nobody who was read maps a page of 0x1000 of 5 \(rw-p\): not touched, dropped, swapped out/],
   ["swap", /swapped out: area 1, slot 0x20\./],
   ["migration-write", /being moved/],
   ["hwpoison", /broken memory/],
@@ -163,6 +172,11 @@ test.each([
     swap: state === "swap" ? { area: 1, slot: "0x20" } : null,
     pfn: "0x9",
     flags: state === "unmapped" ? ["BUDDY"] : null,
+    kernelCount: state === "unmapped" ? 0 : null,
   } as const;
   expect(formatWhoNothingText(report, "0x1000 of 5")).toMatch(sentence);
+  expect(formatWhoNothingText(report, "0x1000 of 5")).not.toContain("The kernel counts");
+  if (state !== "unmapped") return;
+  const missing = formatWhoNothingText({ ...report, kernelCount: 2 }, "0x1000 of 5");
+  expect(missing).toContain("BUDDY. The kernel counts 2 mappings of it, by whoever could not be read");
 });

@@ -22,6 +22,8 @@ test.each([
   "application/openmetrics-text;version=1.0.0;q=0",
   "application/openmetrics-text;version=0.0.1",
   "application/openmetrics-text;q=nonsense",
+  "application/openmetrics-text;version=1.0.0;q=7, text/plain",
+  "application/openmetrics-text;version=1.0.0;q=-1",
 ])("the older text for all others: %s", (accept) => {
   expect(chooseDialect(accept)).toBe("prometheus");
 });

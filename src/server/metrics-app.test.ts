@@ -98,6 +98,27 @@ test("an answer that is late says that everything is left out, and has no figure
   expect(valueOf(second, 'foliometer_answers_total{how="late"}')).toBe(2);
 });
 
+test("a late answer leaves out all processes that the last scrape knew of, read or not", async () => {
+  const source = new HeldSource();
+  const served = serve(source, { budgetMs: 20 });
+  const scrape = withGaps({ unread: 7, refused: 2 });
+  const { coverage } = scrape.report;
+  const report = { ...scrape.report, coverage: { ...coverage, processesRead: 5, processesRefused: 2 } };
+  const asked = metrics(served);
+  await new Promise((resolve) => setImmediate(resolve));
+  source.finish({ ...scrape, report });
+  await asked;
+  expect(valueOf(await metrics(served), 'foliometer_left_out{reason="deadline"}')).toBe(14);
+});
+
+test("the age is that of the reading, and the oldest that of what was read before it", async () => {
+  const now = Date.now();
+  const scrape = madeUpScrape({ beganAtMs: now - 60_000, oldestReadAtMs: now - 3_600_000 });
+  const text = await metrics(serve(readySource(scrape)));
+  expect(Math.floor(valueOf(text, "foliometer_scrape_age_seconds") / 60)).toBe(1);
+  expect(Math.floor(valueOf(text, "foliometer_oldest_reading_age_seconds") / 60)).toBe(60);
+});
+
 test("a scraper that waits for less gets its answer in less; nonsense changes nothing", async () => {
   const budgetFor = async (seconds: string): Promise<number> =>
     valueOf(
@@ -124,9 +145,47 @@ test("what is missing is counted by reason, and no figure stands without its res
   const figures = missing.split("\n").filter((line) => line.startsWith("process_memory_bytes{"));
   expect(figures.length).toBeGreaterThan(10);
   for (const line of figures) expect(line).toContain('partial="missing"');
+  const refused = await metrics(serve(readySource(withGaps({ refused: 1 }))));
+  expect(valueOf(refused, "foliometer_scrape_complete")).toBe(0);
+  expect(refused).not.toMatch(/^process_memory_bytes\{(?!.*partial="missing")/m);
   const ended = await metrics(serve(readySource(withGaps({ ended: 3 }))));
   expect(valueOf(ended, "foliometer_scrape_complete")).toBe(1);
   expect(valueOf(ended, 'foliometer_left_out{reason="ended"}')).toBe(3);
+});
+
+test("the large folios of chosen processes are not all of the machine's", async () => {
+  const scrape = madeUpScrape();
+  const text = await metrics(serve(readySource({ ...scrape, report: { ...scrape.report, wholeMachine: false } })));
+  const lines = text.split("\n").filter((line) => /^foliometer_(?:large|partially_mapped)_folios\{/.test(line));
+  expect(lines.length).toBeGreaterThan(2);
+  for (const line of lines) expect(line).toContain('partial="missing"');
+  expect(text).not.toMatch(/^process_memory_bytes.*partial=/m);
+});
+
+test("what a scrape cost, and how many address spaces are in each sum", async () => {
+  const text = await metrics(serve(readySource()));
+  expect(valueOf(text, "foliometer_scrape_duration_seconds")).toBe(0.12);
+  expect(valueOf(text, 'foliometer_scrape_phase_seconds{phase="read"}')).toBe(0.08);
+  expect(valueOf(text, 'foliometer_scrape_phase_seconds{phase="figures"}')).toBe(0.04);
+  expect(valueOf(text, "foliometer_scrape_cpu_seconds")).toBe(0.1);
+  const spaces = [...text.matchAll(/^foliometer_address_spaces\{.*\} ([0-9]+)$/gm)].map(([, value]) => Number(value));
+  const complete = madeUpReport().processes.filter(({ state }) => state === "complete");
+  expect(spaces.reduce((sum, value) => sum + value, 0)).toBe(complete.length);
+});
+
+test("the groups that are not kept are there as one, so that nothing is missing from a sum", async () => {
+  const rss = async (top: number): Promise<{ readonly series: number; readonly sum: number }> => {
+    const groups = groupFigures(madeUpReport(), { by: "program", top });
+    const text = await metrics(serve(readySource(madeUpScrape({ groups }))));
+    const values = [...text.matchAll(/^process_memory_bytes\{.*memtype="rss"\} ([0-9]+)$/gm)].map(([, value]) =>
+      Number(value),
+    );
+    return { series: values.length, sum: values.reduce((sum, value) => sum + value, 0) };
+  };
+  const [all, folded] = [await rss(Infinity), await rss(1)];
+  expect(folded.series).toBe(2);
+  expect(all.series).toBeGreaterThan(2);
+  expect(folded.sum).toBe(all.sum);
 });
 
 test("a sum with a process of an earlier reading is stale, as the machine's are, and other sums are not", async () => {

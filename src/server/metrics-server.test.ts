@@ -4,7 +4,7 @@
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { HeldSource, readySource } from "../../test/server/made-up-scrape.ts";
+import { HeldSource, madeUpScrape, readySource } from "../../test/server/made-up-scrape.ts";
 import type { ScrapeSource } from "../study/index.ts";
 import { CannotListen, type MetricsServer, SERVER_LIMITS, startMetricsServer } from "./metrics-server.ts";
 import { SharedScrape } from "./shared-scrape.ts";
@@ -17,9 +17,13 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-async function start(source: ScrapeSource = readySource(), limits: Partial<typeof SERVER_LIMITS> = {}, port = 0) {
+async function start(
+  source: ScrapeSource = readySource(),
+  limits: Partial<typeof SERVER_LIMITS> = {},
+  { port = 0, budgetMs = 60_000 } = {},
+) {
   const shared = new SharedScrape(source, { minIntervalMs: 0, onFailure: () => undefined });
-  const options = { shared, budgetMs: 60_000, minIntervalMs: 0, hosts: new Set<string>(), onBug: () => undefined };
+  const options = { shared, budgetMs, minIntervalMs: 0, hosts: new Set<string>(), onBug: () => undefined };
   const address = { host: "127.0.0.1", port, loopback: true };
   const server = await startMetricsServer(address, options, { ...SERVER_LIMITS, ...limits });
   servers.push(server);
@@ -90,7 +94,7 @@ test("connections beyond the limit are dropped, and the others served", async ()
 
 test("a port that is taken is one sentence", async () => {
   const { url } = await start();
-  const again = start(readySource(), {}, Number(new URL(url).port));
+  const again = start(readySource(), {}, { port: Number(new URL(url).port) });
   await expect(again).rejects.toThrow(CannotListen);
   await expect(again).rejects.toThrow(/^127\.0\.0\.1:[0-9]+ is in use by another program/);
 });
@@ -105,11 +109,14 @@ test("at the end the answers under way are finished, new ones refused, and idle 
   while (source.begun.length === 0) await new Promise((resolve) => setImmediate(resolve));
   const closed = server.close();
   servers.length = 0;
+  // On the same connection, after the end began: answered, and told that it was the last.
+  kept.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await expect(fetch(server.url)).rejects.toThrow();
   source.finish();
   await closed;
   expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
   expect(await answer).toContain("foliometer_scrape_complete 1");
+  expect((await answer).match(/^Connection: .*$/gm)).toEqual(["Connection: keep-alive", "Connection: close"]);
   expect(await idle).toBe("");
 });
 
@@ -125,4 +132,54 @@ test("two scrapes at once over two connections are one reading", async () => {
   const answers = await Promise.all((await both).map(text));
   expect(source.begun).toHaveLength(1);
   expect(answers.some((answer) => answer.includes('foliometer_answers_total{how="shared"} 1'))).toBe(true);
+});
+
+/** A client that asks for an answer of many megabytes and does not read it yet. */
+async function openSlow(limits: Partial<typeof SERVER_LIMITS>, budgetMs: number) {
+  const scrape = madeUpScrape();
+  const [first] = scrape.groups.groups;
+  const large = { ...first, labels: { program: "x".repeat(2 ** 20) } };
+  const source = readySource({ ...scrape, groups: { ...scrape.groups, groups: [large] } });
+  const server = await start(source, limits, { budgetMs });
+  const socket = await open(server);
+  socket.on("error", () => undefined);
+  socket.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await once(socket, "readable");
+  return { server, socket };
+}
+
+test("a client that does not read its answer loses its place to others", async () => {
+  const { server } = await openSlow({ connections: 1, silenceMs: 100 }, 100);
+  const healthz = new URL("/healthz", server.url);
+  const isAnswered = async (): Promise<boolean> => {
+    try {
+      return (await fetch(healthz)).ok;
+    } catch {
+      return false;
+    }
+  };
+  let answered = false;
+  for (let round = 0; round < 100 && !answered; round++) {
+    await new Promise((go) => setTimeout(go, 20));
+    answered = await isAnswered();
+  }
+  expect(answered).toBe(true);
+});
+
+test("a client that does not read its answer does not keep the exporter from its end", async () => {
+  const { server } = await openSlow({}, 100);
+  servers.length = 0;
+  await server.close();
+});
+
+test("an answer that is being sent when the end begins is sent to its end", async () => {
+  const { server, socket } = await openSlow({}, 60_000);
+  servers.length = 0;
+  const closed = server.close();
+  const answer = await untilClosed(socket);
+  await closed;
+  const [head = ""] = answer.split("\r\n\r\n", 1);
+  const length = Number(/^content-length: ([0-9]+)$/im.exec(head)?.[1]);
+  expect(length).toBeGreaterThan(2 ** 24);
+  expect(Buffer.byteLength(answer) - Buffer.byteLength(head) - 4).toBe(length);
 });

@@ -5,7 +5,7 @@
  * The end is in order: no new connections, and answers under way are finished.
  */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { type ListenAddress, formatListenAddress } from "./listen-address.ts";
 import { type MetricsAppOptions, createMetricsApp } from "./metrics-app.ts";
@@ -139,7 +139,8 @@ async function closeServer(server: Server, sockets: ReadonlyMap<Socket, number>,
       for (const [socket, requests] of sockets) if (requests === 0) socket.destroySoon();
     };
     const sweep = setInterval(closeUnused, SWEEP_EVERY_MS);
-    server.close(() => {
+    // Not server.close(): it takes an answer that is written but not sent for the end of its connection, and cuts it.
+    NetServer.prototype.close.call(server, () => {
       clearTimeout(cut);
       clearInterval(sweep);
       resolve();

@@ -8,9 +8,9 @@ import { CannotCapture } from "../capture/index.ts";
 import type { Scrape, ScrapeChoice, ScrapeSource } from "../study/index.ts";
 import type { ScrapeReply, ScrapeRequest } from "./scrape-protocol.ts";
 
-/** Starts the thread. Rejects with CannotCapture where the machine cannot be read. */
-export async function startScrapeThread(choice: ScrapeChoice): Promise<ScrapeSource> {
-  const source = new ThreadScraper(choice);
+/** Starts the thread, of the program at `url`. Rejects with CannotCapture where the machine cannot be read. */
+export async function startScrapeThread(choice: ScrapeChoice, url: URL = workerUrl()): Promise<ScrapeSource> {
+  const source = new ThreadScraper(choice, url);
   await source.start();
   return source;
 }
@@ -22,17 +22,19 @@ interface Waiting {
 
 class ThreadScraper implements ScrapeSource {
   private readonly choice: ScrapeChoice;
+  private readonly url: URL;
   private worker: Worker | undefined;
   private waiting: Waiting | undefined;
 
-  constructor(choice: ScrapeChoice) {
+  constructor(choice: ScrapeChoice, url: URL) {
     this.choice = choice;
+    this.url = url;
   }
 
   async start(): Promise<void> {
     const reply = await this.next(() => {
       // The host's own arguments (--input-type, --loader, ...) are not meant for this file.
-      const worker = new Worker(workerUrl(), { workerData: this.choice, execArgv: [] });
+      const worker = new Worker(this.url, { workerData: this.choice, execArgv: [] });
       worker.on("message", (message: ScrapeReply) => this.settle(message));
       worker.on("error", (error) => this.fail(worker, error instanceof Error ? error : new Error(String(error))));
       worker.on("exit", () => this.fail(worker, new Error("The reading thread ended early.")));

@@ -56,6 +56,22 @@ test("within the least interval, counted from a scrape's beginning, its figures 
   expect((await next).how).toBe("fresh");
 });
 
+test("what a hasty request left out is not given to one with more time, and to another hasty one it is", async () => {
+  const source = new HeldSource();
+  const shared = share(source, 1000);
+  const hasty = shared.answer(20);
+  await vi.advanceTimersByTimeAsync(0);
+  source.finish(madeUpScrape({ gaps: { unread: 0, stale: 2, refused: 0, ended: 0 } }));
+  await hasty;
+  expect((await shared.answer(20)).how).toBe("cached");
+  const patient = shared.answer(2000);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(source.begun).toEqual([18, 1800]);
+  source.finish(madeUpScrape({ gaps: { unread: 1, stale: 0, refused: 0, ended: 0 } }));
+  expect((await patient).how).toBe("fresh");
+  expect((await shared.answer(2000)).how).toBe("cached");
+});
+
 test("without a least interval nothing is given twice", async () => {
   const source = new HeldSource();
   const shared = share(source, 0);
@@ -72,7 +88,11 @@ test("who waits past his budget gets no figures, and the scrape goes on for the 
   const source = new HeldSource();
   const shared = share(source);
   const first = shared.answer(300);
-  await vi.advanceTimersByTimeAsync(300);
+  const heard = vi.fn();
+  void first.then(heard);
+  await vi.advanceTimersByTimeAsync(299);
+  expect(heard).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1);
   expect(await first).toEqual({ how: "late" });
   const second = shared.answer(300);
   await vi.advanceTimersByTimeAsync(200);

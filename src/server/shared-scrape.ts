@@ -2,7 +2,8 @@
  * One scrape for whoever asks at the same time: the machine is never read twice at once, and nobody waits for longer than
  * his budget.
  *
- *     asked, last scrape begun less than the least interval ago   -> "cached": it is given again, its age with it
+ *     asked, last scrape begun less than the least interval ago   -> "cached": it is given again, its age with it,
+ *                                                                    unless it had less time and left something out
  *     asked, one under way                                        -> "shared": waits for it
  *     asked, else                                                 -> "fresh": begins one
  *     budget over while waiting                                   -> "late": nothing; the scrape goes on for the next one
@@ -34,7 +35,7 @@ export class SharedScrape {
   private readonly minIntervalMs: number;
   private readonly onFailure: (message: string) => void;
   private running: Promise<SharedAnswer> | undefined;
-  private last: { readonly scrape: Scrape; readonly beganMs: number } | undefined;
+  private last: { readonly scrape: Scrape; readonly beganMs: number; readonly budgetMs: number } | undefined;
   private failure: string | undefined;
 
   constructor(source: ScrapeSource, { minIntervalMs, onFailure }: SharedScrapeOptions) {
@@ -46,9 +47,9 @@ export class SharedScrape {
   /** Figures, within so many milliseconds. Never rejects. */
   async answer(budgetMs: number): Promise<SharedAnswer> {
     const { last } = this;
-    if (last !== undefined && performance.now() - last.beganMs < this.minIntervalMs) {
-      return { how: "cached", scrape: last.scrape };
-    }
+    const isYoung = last !== undefined && performance.now() - last.beganMs < this.minIntervalMs;
+    // What a hasty request left out is not for one that has more time.
+    if (isYoung && (last.budgetMs >= budgetMs || isWhole(last.scrape))) return { how: "cached", scrape: last.scrape };
     const isFresh = this.running === undefined;
     this.running ??= this.begin(budgetMs).finally(() => {
       this.running = undefined;
@@ -80,7 +81,7 @@ export class SharedScrape {
     const beganMs = performance.now();
     try {
       const scrape = await this.source.scrape(budgetMs * SCRAPE_SHARE);
-      this.last = { scrape, beganMs };
+      this.last = { scrape, beganMs, budgetMs };
       this.failure = undefined;
       return { how: "fresh", scrape };
     } catch (error) {
@@ -89,6 +90,11 @@ export class SharedScrape {
       return { how: "failed", message: this.failure };
     }
   }
+}
+
+/** Whether more time would have brought more. */
+function isWhole({ gaps: { unread, stale } }: Scrape): boolean {
+  return unread === 0 && stale === 0;
 }
 
 async function withDeadline(running: Promise<SharedAnswer>, budgetMs: number): Promise<SharedAnswer> {

@@ -51,3 +51,8 @@ export function scopeOf({ machine, processes, agreement, wholeMachine }: Capture
     },
   };
 }
+
+/** Whether nobody with memory was left unread. */
+export function isAllRead({ wholeMachine, processes }: Pick<Capture, "wholeMachine" | "processes">): boolean {
+  return wholeMachine && processes.every(({ state }) => state === "complete" || state === "shares-mm");
+}

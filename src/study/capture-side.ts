@@ -60,6 +60,15 @@ export function ownScheme({ report }: CaptureSide): string {
   return report.schemes[0];
 }
 
+/** The scheme that says of every page how often it is mapped: under it kernels compare that count differently. */
+export const PRECISE_SCHEME = "page";
+
+/** The scheme under which two sides are compared unless one was asked for: that of both kernels, or the precise one. */
+export function commonScheme(a: CaptureSide, b: CaptureSide): string {
+  const own = ownScheme(a);
+  return own === ownScheme(b) ? own : PRECISE_SCHEME;
+}
+
 /** The figures of some VMAs together, rows [from, end). */
 export function figuresOf(view: SideView, from: number, end: number): MemoryFigures {
   const total = emptyTotal(view.columns);

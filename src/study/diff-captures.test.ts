@@ -8,7 +8,7 @@ import { slowFigures } from "../../test/figures/slow-figures.ts";
 import { type SmallMachine, buildMachine } from "../../test/figures/small-machine.ts";
 import type { Capture, CapturedProcess } from "../capture/index.ts";
 import { SCHEMES } from "../schemes/index.ts";
-import { type CaptureSide, readSide } from "./capture-side.ts";
+import { type CaptureSide, commonScheme, readSide } from "./capture-side.ts";
 import {
   type CaptureDiff,
   type DiffOptions,
@@ -16,7 +16,15 @@ import {
   type GroupPresence,
   diffCaptures,
 } from "./diff-captures.ts";
-import { FIGURE_KEYS, type MemoryFigures, changeBytes, rangeOf, sumFigures } from "./diff-figures.ts";
+import {
+  FIGURE_KEYS,
+  type MemoryFigures,
+  NO_FIGURES,
+  changeBytes,
+  isBeyond,
+  rangeOf,
+  sumFigures,
+} from "./diff-figures.ts";
 import { MAPPING_KEYS, type MappingChange } from "./diff-mappings.ts";
 import { GROUP_KEYS, type GroupKey } from "./mm-groups.ts";
 
@@ -118,6 +126,12 @@ function turned(groups: readonly GroupChange[], turn: boolean): string[] {
   );
 }
 
+/** The largest change comes first. */
+function expectFalling(changes: readonly Pick<GroupChange, "a" | "b">[]): void {
+  const sizes = changes.map(({ a, b }) => changeBytes(a, b));
+  expect(sizes).toEqual(sizes.toSorted((one, other) => other - one));
+}
+
 test("the comparison of B with A is that of A with B with its signs turned", async () => {
   let alone = 0;
   let moved = 0;
@@ -136,6 +150,10 @@ test("the comparison of B with A is that of A with B with its signs turned", asy
         expect(turned(back.groups, true)).toEqual(turned(there.groups, false));
         expect(back.differing).toBe(there.differing);
         expect([back.totals.b, back.totals.a]).toEqual([there.totals.a, there.totals.b]);
+        expectFalling(there.groups);
+        for (const { mappings } of there.groups) expectFalling(mappings);
+        const orders = there.folios.map(({ order }) => order);
+        expect(orders).toEqual(orders.toSorted((one, other) => one - other));
         alone += there.groups.filter(({ presence }) => presence !== "both").length;
         moved += there.groups.filter(({ mappings }) => mappings.length > 0).length;
       },
@@ -201,10 +219,15 @@ test("accounts add up to MemTotal on both sides, under any scheme", async () => 
       const { accounts } = compare(a, b, { b: { side: b, source: "b", scheme: "mm-owner" } });
       const sum = (side: "a" | "b"): number => accounts.reduce((all, each) => all + (each[side]?.least ?? 0), 0);
       expect([sum("a"), sum("b")]).toEqual([a.report.machine.memTotalBytes, b.report.machine.memTotalBytes]);
+      const [processes] = accounts;
+      expect(processes.a?.least).toBe(a.report.figures["page"].pssBytes);
+      expect(processes.b?.least).toBe(b.report.figures["mm-owner"].pssBytes);
     }),
     { numRuns: 20 },
   );
 });
+
+const figuresWith = (rssBytes: number): MemoryFigures => ({ ...NO_FIGURES, rssBytes });
 
 /** A process that maps all of a folio of four pages, and others that map the first pages of it. */
 function machineMapping(...pages: readonly number[]): SmallMachine {
@@ -231,6 +254,11 @@ test("under two schemes only what depends on the count differs, and each figure 
   }
 });
 
+const withBoot = (side: CaptureSide, bootId: string): CaptureSide => ({
+  ...side,
+  scope: { ...side.scope, machine: { ...side.scope.machine, bootId } },
+});
+
 test("a process that one side could not read is no difference and nobody's gain", async () => {
   const [a, b] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(2), NAMED)];
   const refused = b.processes.map((process, row): CapturedProcess =>
@@ -245,6 +273,70 @@ test("a process that one side could not read is no difference and nobody's gain"
   );
 });
 
+test("a program of which one side could not read anything has neither come nor gone", async () => {
+  const [a, b] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(2), NAMED)];
+  const withoutB = (states: readonly CapturedProcess["state"][]): CaptureSide => ({
+    ...b,
+    processes: b.processes.flatMap((process): CapturedProcess[] =>
+      process.name === "b" ? states.map((state) => ({ ...process, state })) : [process],
+    ),
+  });
+  const presencesOf = (diff: CaptureDiff): unknown =>
+    Object.fromEntries(
+      diff.groups.map(({ name, presence, differs, processes }) => [name, [presence, differs, processes.b.length]]),
+    );
+  const same = ["both", false, 1];
+  expect(presencesOf(compare(a, withoutB(["refused"]), { by: "program" }))).toEqual({
+    a: same,
+    b: ["unread-b", false, 0],
+  });
+  expect(presencesOf(compare(a, withoutB([]), { by: "program" }))).toEqual({ a: same, b: ["only-a", true, 0] });
+});
+
+test("what a capture of chosen processes lacks beside one of the whole machine is unread, beside another it went", async () => {
+  const [whole, other] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(2), NAMED)];
+  const choice = (side: CaptureSide): CaptureSide => ({ ...side, scope: { ...side.scope, wholeMachine: false } });
+  const one = { ...choice(other), processes: other.processes.slice(0, 1) };
+  const presences = ({ groups }: CaptureDiff): Set<string> =>
+    new Set(groups.map(({ presence, differs }) => `${presence} ${differs}`));
+  expect(presences(compare(whole, one))).toEqual(new Set(["both false", "unread-b false"]));
+  expect(presences(compare(one, whole))).toEqual(new Set(["both false", "unread-a false"]));
+  expect(presences(compare(choice(whole), one))).toEqual(new Set(["both false", "only-a true"]));
+  expect(presences(compare(one, choice(whole)))).toEqual(new Set(["both false", "only-b true"]));
+});
+
+test("a change by exactly the percentage is within it, whatever its decimals, and a byte more is not", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 9999 }),
+      fc.integer({ min: 1, max: 1000 }),
+      fc.boolean(),
+      (cents, pages, grows) => {
+        const from = figuresWith(pages * 10_000 * 4096);
+        const change = cents * pages * 4096;
+        const to = (more: number): MemoryFigures =>
+          figuresWith(from.rssBytes + (grows ? change + more : -change - more));
+        const tolerance = { percent: Number.parseFloat((cents / 100).toFixed(2)), bytes: 0 };
+        expect(isBeyond(from, to(0), tolerance)).toBe(false);
+        expect(isBeyond(from, to(1), tolerance)).toBe(true);
+        expect(isBeyond(from, to(0), { percent: 0, bytes: change })).toBe(false);
+        expect(isBeyond(from, to(0), { percent: 0, bytes: change - 1 })).toBe(true);
+      },
+    ),
+  );
+});
+
+test("either end of a range may differ, and both tolerances have to be passed", () => {
+  const ranged = (least: number, most: number): MemoryFigures => ({ ...NO_FIGURES, ussBytes: { least, most } });
+  const exact = { percent: 0, bytes: 0 };
+  expect(isBeyond(ranged(4096, 8192), ranged(4096, 8192), exact)).toBe(false);
+  expect(isBeyond(ranged(4096, 8192), ranged(0, 8192), exact)).toBe(true);
+  expect(isBeyond(ranged(4096, 8192), ranged(4096, 12_288), exact)).toBe(true);
+  expect(isBeyond(ranged(100, 100), ranged(110, 110), { percent: 5, bytes: 10 })).toBe(false);
+  expect(isBeyond(ranged(100, 100), ranged(110, 110), { percent: 10, bytes: 5 })).toBe(false);
+  expect(isBeyond(ranged(100, 100), ranged(110, 110), { percent: 5, bytes: 5 })).toBe(true);
+});
+
 test("a change within either tolerance is no difference; what A did not have is beyond any percentage", async () => {
   const [a, b] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(3), NAMED)];
   const differing = (percent: number, bytes: number): number =>
@@ -256,6 +348,51 @@ test("a change within either tolerance is no difference; what A did not have is 
   const [one, two] = [await sideOf(less, NAMED), await sideOf(more, NAMED)];
   const came = compare(one, two, { tolerance: { percent: 1000, bytes: 0 } });
   expect(came.groups.find(({ presence }) => presence === "only-b")?.differs).toBe(true);
+});
+
+test("two kernels that count alike are compared as they count, others page by page", async () => {
+  const side = async (config: "page" | "nopage"): Promise<CaptureSide> =>
+    sideOf(buildMachine(machineOf([{ order: 2 }], [mapPages(0, 3)], { config })), NAMED);
+  const [page, nopage] = [await side("page"), await side("nopage")];
+  expect([commonScheme(page, page), commonScheme(nopage, nopage)]).toEqual(["page", "mm-owner"]);
+  expect([commonScheme(page, nopage), commonScheme(nopage, page)]).toEqual(["page", "page"]);
+});
+
+test("without a boot id pids mean nothing", async () => {
+  const [a, b] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(2), NAMED)];
+  const matching = (one: string, other: string): string => compare(withBoot(a, one), withBoot(b, other)).matching;
+  expect([matching("one", "one"), matching("one", "two"), matching("", ""), matching("", "one")]).toEqual([
+    "pid",
+    "command",
+    "command",
+    "command",
+  ]);
+});
+
+test("within a boot addresses tell mappings apart, across boots they do not", async () => {
+  const [a, b] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(3), NAMED)];
+  const moved = {
+    ...b,
+    vmas: b.vmas.map((vma) => ({ ...vma, startPage: vma.startPage + 4096, endPage: vma.endPage + 4096, name: "" })),
+  };
+  const unnamed = { ...a, vmas: a.vmas.map((vma) => ({ ...vma, name: "" })) };
+  const pairs = (boot: string): number =>
+    compare(unnamed, withBoot(moved, boot))
+      .groups.flatMap(({ mappings }) => mappings)
+      .filter((each) => each.a !== null && each.b !== null).length;
+  expect(pairs("one")).toBe(0);
+  expect(pairs("two")).toBeGreaterThan(0);
+});
+
+test("a process is looked at if it was asked for on either side, and then on both", async () => {
+  const [a, b] = [await sideOf(machineMapping(2), NAMED), await sideOf(machineMapping(2), NAMED)];
+  const moved = { ...b, processes: b.processes.map((process) => ({ ...process, cgroup: "/elsewhere" })) };
+  const inA = compare(a, moved, { wanted: ({ cgroup }) => cgroup === "/b" });
+  const inB = compare(moved, a, { wanted: ({ cgroup }) => cgroup === "/b" });
+  for (const { groups } of [inA, inB]) expect(groups.map(({ presence }) => presence)).toEqual(["both"]);
+  // Taken together, only those that are in the group count.
+  const together = compare(a, moved, { by: "program", wanted: ({ cgroup }) => cgroup === "/b" });
+  expect(together.groups.map(({ presence }) => presence)).toEqual(["only-a"]);
 });
 
 test("only the processes asked for count, on both sides", async () => {

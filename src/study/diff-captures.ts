@@ -23,7 +23,11 @@ import { type GroupKey, type ProcessName, groupName, nameOf } from "./mm-groups.
 /** Raised when a field changes its meaning or goes away. */
 export const DIFF_VERSION = 1;
 
-/** Where a group is. A process that a side could not read, or counts with another one, is unread there. */
+/**
+ * Where a group is. What a side could not read, or counts with another one, is unread there; and so is what a capture of
+ * chosen processes lacks beside one of the whole machine, for nobody knows whether it was there. Two captures of chosen
+ * processes are compared as if chosen alike.
+ */
 export type GroupPresence = "both" | "only-a" | "only-b" | "unread-a" | "unread-b";
 
 /** What changed for one process, or for processes taken together. */
@@ -31,7 +35,7 @@ export interface GroupChange {
   /** The pid and name of a process, B's where it is there; otherwise the program's, control group's or user's name. */
   readonly name: string;
   readonly presence: GroupPresence;
-  /** By pid; of a single process at most one on each side. */
+  /** By pid; of a single process at most one on each side, read or not, otherwise those that were read. */
   readonly processes: { readonly a: readonly ProcessName[]; readonly b: readonly ProcessName[] };
   /** null: not on that side. */
   readonly a: MemoryFigures | null;
@@ -94,12 +98,11 @@ export function diffCaptures({ a, b, by, mappingsBy, tolerance, wanted }: DiffOp
   const views = { a: viewUnder(a.side, a.scheme), b: viewUnder(b.side, b.scheme) };
   const matching = matchingOf(a.side, b.side);
   const pairs = by === "process" ? pairProcesses(a.side, b.side, matching) : pairByName(a.side, b.side, by);
+  const chosen = { a: isChosenBeside(a.side, b.side), b: isChosenBeside(b.side, a.side) };
   const groups = pairs
     .map((pair) => keepWanted(pair, { by, wanted }))
     .filter(({ a: some, b: others }) => some.some(isRead) || others.some(isRead))
-    .map((pair) =>
-      compareGroup(pair, views, { byAddress: by === "process" && mappingsBy === "address", matching, tolerance }),
-    );
+    .map((pair) => compareGroup(pair, views, { by, byAddress: mappingsBy === "address", chosen, matching, tolerance }));
   const sizes = new Map(groups.map((group) => [group, changeBytes(group.a, group.b)]));
   const size = (group: GroupChange): number => sizes.get(group) ?? 0;
   const machines = [
@@ -138,7 +141,12 @@ function matchingOf(a: CaptureSide, b: CaptureSide): ProcessMatching {
   return bootId !== "" && bootId === b.scope.machine.bootId ? "pid" : "command";
 }
 
-/** Processes of both sides that are taken together. */
+/** Whether this side holds chosen processes only, and the other the whole machine. */
+function isChosenBeside({ scope }: CaptureSide, other: CaptureSide): boolean {
+  return !scope.wholeMachine && other.scope.wholeMachine;
+}
+
+/** Processes of both sides that are taken together, those that were not read among them: they are neither new nor gone. */
 interface GroupPair {
   readonly name: string;
   readonly a: readonly CapturedProcess[];
@@ -154,7 +162,7 @@ function byPid({ processes }: CaptureSide): CapturedProcess[] {
   return processes.toSorted((one, two) => one.pid - two.pid);
 }
 
-/** Every process with its other self. Those that were not read are among them, for they are neither new nor gone. */
+/** Every process with its other self. */
 function pairProcesses(a: CaptureSide, b: CaptureSide, how: ProcessMatching): GroupPair[] {
   const ofA = byPid(a);
   const ofB = byPid(b);
@@ -171,7 +179,6 @@ function pairByName(a: CaptureSide, b: CaptureSide, by: GroupKey): GroupPair[] {
   const found = new Map<string, { name: string; a: CapturedProcess[]; b: CapturedProcess[] }>();
   for (const [key, processes] of [["a", byPid(a)] as const, ["b", byPid(b)] as const]) {
     for (const process of processes) {
-      if (!isRead(process)) continue;
       const name = groupName(process, by);
       const pair = found.get(name) ?? { name, a: [], b: [] };
       pair[key].push(process);
@@ -192,24 +199,32 @@ function keepWanted(
   return [...pair.a, ...pair.b].some(isWanted) ? pair : { ...pair, a: [], b: [] };
 }
 
-function presenceOf({ a, b }: GroupPair): GroupPresence {
+function presenceOf({ a, b }: GroupPair, chosen: { readonly a: boolean; readonly b: boolean }): GroupPresence {
   const readA = a.some(isRead);
   const readB = b.some(isRead);
   if (readA && readB) return "both";
-  if (readA) return b.length > 0 ? "unread-b" : "only-a";
-  return a.length > 0 ? "unread-a" : "only-b";
+  if (readA) return b.length > 0 || chosen.b ? "unread-b" : "only-a";
+  return a.length > 0 || chosen.a ? "unread-a" : "only-b";
 }
 
 function compareGroup(
   pair: GroupPair,
   views: { readonly a: SideView; readonly b: SideView },
   {
+    by,
     byAddress,
+    chosen,
     matching,
     tolerance,
-  }: { readonly byAddress: boolean; readonly matching: ProcessMatching; readonly tolerance: Tolerance },
+  }: {
+    readonly by: GroupKey;
+    readonly byAddress: boolean;
+    readonly chosen: { readonly a: boolean; readonly b: boolean };
+    readonly matching: ProcessMatching;
+    readonly tolerance: Tolerance;
+  },
 ): GroupChange {
-  const presence = presenceOf(pair);
+  const presence = presenceOf(pair, chosen);
   const read = { a: pair.a.filter(isRead), b: pair.b.filter(isRead) };
   const sum = (view: SideView, processes: readonly CapturedProcess[]): MemoryFigures | null =>
     processes.length === 0
@@ -219,14 +234,16 @@ function compareGroup(
   const b = sum(views.b, read.b);
   let mappings: readonly MappingChange[] = [];
   if (presence === "both") {
-    mappings = byAddress
-      ? compareMappings(views, { a: read.a[0], b: read.b[0] }, { sameSpace: matching !== "command" })
-      : compareByName(views, read);
+    mappings =
+      by === "process" && byAddress
+        ? compareMappings(views, { a: read.a[0], b: read.b[0] }, { sameSpace: matching !== "command" })
+        : compareByName(views, read);
   }
+  const named = by === "process" ? pair : read;
   return {
     name: pair.name,
     presence,
-    processes: { a: pair.a.map(nameOf), b: pair.b.map(nameOf) },
+    processes: { a: named.a.map(nameOf), b: named.b.map(nameOf) },
     a,
     b,
     differs: presence !== "unread-a" && presence !== "unread-b" && isBeyond(a, b, tolerance),

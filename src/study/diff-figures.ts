@@ -163,13 +163,19 @@ export function changeBytes(a: MemoryFigures | null, b: MemoryFigures | null): n
   return largest;
 }
 
-/** Whether some figure changed by more than both tolerances allow. What A does not have at all changed by any percentage. */
+/** A product with a decimal fraction may come out smaller than it is, by less than this part of it. */
+const ROUNDING = 2 * Number.EPSILON;
+
+/**
+ * Whether some figure changed by more than both tolerances allow: by exactly 0.29 percent is not more than 0.29. What A does
+ * not have at all changed by any percentage.
+ */
 export function isBeyond(a: MemoryFigures | null, b: MemoryFigures | null, { percent, bytes }: Tolerance): boolean {
   return FIGURE_KEYS.some((key) => {
     const one = rangeOf(a ?? NO_FIGURES, key);
     const other = rangeOf(b ?? NO_FIGURES, key);
     const exceeds = (from: number, to: number): boolean =>
-      Math.abs(to - from) > bytes && Math.abs(to - from) * 100 > percent * from;
+      Math.abs(to - from) > bytes && Math.abs(to - from) * 100 > percent * from * (1 + ROUNDING);
     return exceeds(one.least, other.least) || exceeds(one.most, other.most);
   });
 }

@@ -8,23 +8,28 @@
  *     file, shmem      stay in the page cache, from now on without a mapping, unless the file goes too (vanishing-files.ts)
  *     hugetlb          goes back to the pool, not to free memory; pages of a file in hugetlbfs stay in it
  *     page tables      freed with the address space
- *     swap             freed with the last entry for the slot; who shares a slot is not in a capture: bounds
+ *     swap             a slot is free with the last entry for it (swap-sets.ts)
  *
- * Not seen: pages that the kernel holds for I/O or drivers, sockets and pipes, kernel stacks.
+ * Not seen: pages that the kernel holds for I/O or drivers, sockets and pipes, kernel stacks, the uppermost page table
+ * (VmPTE is without it); and of a file that goes, pages that nobody maps at the moment and those that are swapped out.
  */
 import type { Capture, CapturedProcess } from "../capture/index.ts";
 import { KIND_ANON, KIND_FILE, KIND_KSM, KIND_SHMEM, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import type { Range } from "./capture-report.ts";
-import { type CaptureScope, scopeOf } from "./capture-scope.ts";
+import { type CaptureScope, isAllRead, scopeOf } from "./capture-scope.ts";
 import { KIND_COLUMNS, type KindBytes, addKindRow, kindBytesOf } from "./kind-bytes.ts";
 import { type ProcessName, nameOf, processOfMm } from "./mm-groups.ts";
 import { type SharingSets, collectSharingSets } from "./sharing-sets.ts";
+import { type SwapSets, collectSwapSets } from "./swap-sets.ts";
 import { type VanishingFile, findVanishingFiles } from "./vanishing-files.ts";
 
 /** Raised when a field changes its meaning or goes away. */
 export const FREE_VERSION = 1;
 
-/** What ends with some address spaces. Sizes are bytes. */
+/**
+ * What ends with some address spaces. Sizes are bytes. What processes add to others in a ranking may take away page cache
+ * that those left: then `cache...Bytes` are negative.
+ */
 export interface FreedMemory {
   /** Memory that comes free: the sum of what follows, without swap, hugetlb and what stays. */
   readonly freed: Range;
@@ -32,10 +37,10 @@ export interface FreedMemory {
   readonly ksmBytes: number;
   /** Pages that nobody maps, of anonymous folios that go. */
   readonly unmappedBytes: number;
-  /** Of files that go with their last mapping: certainly, or unless an open descriptor keeps them. */
+  /** Of files that go with their last mapping: certainly, or unless a descriptor or someone not read keeps them. */
   readonly vanishingBytes: Range;
   readonly pageTablesBytes: number;
-  /** Swap space. */
+  /** Swap space: slots that nobody else has an entry for; at least none where somebody was not read, who may have one. */
   readonly swapBytes: Range;
   /** Back to the hugetlb pool, at most. */
   readonly hugetlbBytes: number;
@@ -73,6 +78,8 @@ export interface FreeReport extends CaptureScope {
   readonly aloneSum: KindBytes;
   /** What others map too. */
   readonly stays: KindBytes;
+  /** Slots of swap that they have entries for, every slot once: those of `free`, and those that others have too. */
+  readonly swappedBytes: number;
   /** Anonymous pages that only these map, in large folios that others map elsewhere. */
   readonly heldByFoliosBytes: number;
   /** Largest first. */
@@ -84,15 +91,26 @@ export interface FreeReport extends CaptureScope {
 export interface Freeing {
   readonly capture: Capture;
   readonly sets: SharingSets;
+  readonly swapSets: SwapSets;
   readonly files: readonly VanishingFile[];
   /** By row of mm; undefined: not read to its end. */
   readonly owners: readonly (CapturedProcess | undefined)[];
+  /** By row of mm: the processes that have it, ascending. */
+  readonly pidsOfMm: readonly (readonly number[])[];
 }
 
-/** Prepares a capture, which stays open. O(runs + frames mapped). Throws TooManySharingSets. */
+/** Prepares a capture, which stays open. O(runs + frames mapped). Throws TooManySharingSets, TooMuchSwap. */
 export async function prepareFreeing(capture: Capture): Promise<Freeing> {
   const sets = await collectSharingSets(capture);
-  return { capture, sets, files: await findVanishingFiles(capture), owners: processOfMm(capture) };
+  const files = await findVanishingFiles(capture);
+  const swapSets = await collectSwapSets(capture);
+  return { capture, sets, swapSets, files, owners: processOfMm(capture), pidsOfMm: listPids(capture) };
+}
+
+function listPids({ processes, mmAlive }: Capture): number[][] {
+  const pids = Array.from(mmAlive, (): number[] => []);
+  for (const { pid, mm, state } of processes) if (state === "complete" || state === "shares-mm") pids[mm].push(pid);
+  return pids.map((each) => each.toSorted((a, b) => a - b));
 }
 
 /**
@@ -101,19 +119,23 @@ export async function prepareFreeing(capture: Capture): Promise<Freeing> {
  */
 export function studyFreeing(freeing: Freeing, pids: ReadonlySet<number>): FreeReport {
   const { capture, sets } = freeing;
-  const chosen = capture.processes.filter(({ pid }) => pids.has(pid));
-  const { ends, keptSpaces } = endingMms(capture, chosen, pids);
+  const chosen = capture.processes.filter(
+    ({ pid, mm }) => pids.has(pid) && mm >= 0 && freeing.owners[mm] !== undefined,
+  );
+  const { ends, keptSpaces } = endingMms(freeing, chosen, pids);
   const sums = sumSets(sets, ends);
+  const swap = sumSwap(freeing.swapSets, ends);
   return {
     schema: "foliometer-free",
     version: FREE_VERSION,
     ...scopeOf(capture),
     processes: chosen.map(nameOf),
     keptSpaces,
-    free: freedOf(freeing, ends, sums),
+    free: freedOf(freeing, ends, { ...sums, swapSlots: swap.freed }),
     mapped: kindBytesOf(sums.mapped),
     aloneSum: kindBytesOf(sums.alone),
     stays: kindBytesOf(sums.stays),
+    swappedBytes: swap.touched * PAGE_SIZE_BYTES,
     heldByFoliosBytes: heldByFolios(sums),
     holders: listHolders(freeing, sums.held),
     notes: capture.notes,
@@ -122,16 +144,16 @@ export function studyFreeing(freeing: Freeing, pids: ReadonlySet<number>): FreeR
 
 /** 1 for mms all of whose processes end. */
 function endingMms(
-  { processes, mmAlive }: Capture,
+  { owners, pidsOfMm }: Freeing,
   chosen: readonly CapturedProcess[],
   pids: ReadonlySet<number>,
 ): { readonly ends: Uint8Array; readonly keptSpaces: KeptSpace[] } {
-  const ends = new Uint8Array(mmAlive.length);
+  const ends = new Uint8Array(owners.length);
   const keptSpaces: KeptSpace[] = [];
   for (const process of chosen) {
-    const sharing = processes.filter(({ mm, pid, state }) => mm === process.mm && !pids.has(pid) && state !== "ended");
-    if (sharing.length === 0) ends[process.mm] = 1;
-    else keptSpaces.push({ process: nameOf(process), sharedWith: sharing.map(({ pid }) => pid) });
+    const sharedWith = pidsOfMm[process.mm].filter((pid) => !pids.has(pid));
+    if (sharedWith.length === 0) ends[process.mm] = 1;
+    else keptSpaces.push({ process: nameOf(process), sharedWith });
   }
   return { ends, keptSpaces };
 }
@@ -180,7 +202,27 @@ function heldByFolios({ inside, insideFolios }: SetSums): number {
   return pages.reduce((sum, more) => sum + more, 0) * PAGE_SIZE_BYTES;
 }
 
-function freedOf({ capture, files, owners }: Freeing, ends: Uint8Array, sums: SetSums): FreedMemory {
+/** Slots of sets inside, and of sets partly inside too. O(sizes of the sets). */
+function sumSwap(
+  { count, firstMember, members, slots }: SwapSets,
+  ends: Uint8Array,
+): { freed: number; touched: number } {
+  let freed = 0;
+  let touched = 0;
+  for (let set = 0; set < count; set++) {
+    let inside = 0;
+    for (let at = firstMember[set]; at < firstMember[set + 1]; at++) inside += ends[members[at]];
+    if (inside > 0) touched += slots[set];
+    if (inside === firstMember[set + 1] - firstMember[set]) freed += slots[set];
+  }
+  return { freed, touched };
+}
+
+function freedOf(
+  { capture, files, owners }: Freeing,
+  ends: Uint8Array,
+  sums: SetSums & { readonly swapSlots: number },
+): FreedMemory {
   const ending = owners.filter((_, mm) => ends[mm] === 1);
   const certain = new Float64Array(KIND_COLUMNS);
   const possible = new Float64Array(KIND_COLUMNS);
@@ -197,7 +239,7 @@ function freedOf({ capture, files, owners }: Freeing, ends: Uint8Array, sums: Se
     possible,
     inside: sums.inside,
     pageTablesBytes: ending.reduce((sum, process) => sum + (process?.status.vmPteBytes ?? 0), 0),
-    swapBytes: swapBounds(capture, ends, owners),
+    swapBytes: swapRange(capture, sums.swapSlots),
   });
 }
 
@@ -216,10 +258,7 @@ export interface FreedParts {
 
 /** The parts put together. */
 export function freedMemory(parts: FreedParts): FreedMemory {
-  const { inside, pageTablesBytes, swapBytes } = parts;
-  // A page of such a file that someone else is known to map keeps it.
-  const certain = parts.certain.map((pages, kind) => Math.min(pages, inside[kind]));
-  const possible = parts.possible.map((pages, kind) => Math.min(pages, inside[kind]));
+  const { certain, possible, inside, pageTablesBytes, swapBytes } = parts;
   const anonBytes = parts.anonPages * PAGE_SIZE_BYTES;
   const ksmBytes = parts.ksmPages * PAGE_SIZE_BYTES;
   const unmappedBytes = parts.unmappedPages * PAGE_SIZE_BYTES;
@@ -239,28 +278,10 @@ export function freedMemory(parts: FreedParts): FreedMemory {
   };
 }
 
-/**
- * Swap that comes free. At most all entries have slots of their own. At least: a slot that outsiders keep is among theirs,
- * and those who end may all share theirs; so the most that one of them has, less all that outsiders have.
- */
-function swapBounds(capture: Capture, ends: Uint8Array, owners: readonly (CapturedProcess | undefined)[]): Range {
-  let sum = 0;
-  let largest = 0;
-  let outside = 0;
-  for (const [mm, owner] of owners.entries()) {
-    const bytes = owner?.status.vmSwapBytes ?? 0;
-    if (ends[mm] !== 1) outside += bytes;
-    else {
-      sum += bytes;
-      largest = Math.max(largest, bytes);
-    }
-  }
-  return { least: isAllRead(capture) ? Math.max(0, largest - outside) : 0, most: sum };
-}
-
-/** Whether nobody with memory was left unread. */
-export function isAllRead({ wholeMachine, processes }: Capture): boolean {
-  return wholeMachine && processes.every(({ state }) => state === "complete" || state === "shares-mm");
+/** Slots that nobody who was read has an entry for any more, in bytes: surely free if everybody was read. */
+export function swapRange(capture: Capture, slots: number): Range {
+  const most = slots * PAGE_SIZE_BYTES;
+  return { least: isAllRead(capture) ? most : 0, most };
 }
 
 function listHolders({ sets, owners }: Freeing, held: Float64Array): Holder[] {

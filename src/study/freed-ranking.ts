@@ -7,7 +7,7 @@
  */
 import { KIND_ANON, KIND_KSM, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import { type CaptureScope, scopeOf } from "./capture-scope.ts";
-import { FREE_VERSION, type FreedMemory, type Freeing, freedMemory, isAllRead } from "./freed-memory.ts";
+import { FREE_VERSION, type FreedMemory, type Freeing, freedMemory, swapRange } from "./freed-memory.ts";
 import { KIND_COLUMNS, addKindRow } from "./kind-bytes.ts";
 import { type ProcessName, nameOf } from "./mm-groups.ts";
 
@@ -110,11 +110,11 @@ interface MmTables {
   readonly mapped: Float64Array;
   /** Its share of anonymous frames, in pages: a frame that three are left to map is a third of each. */
   readonly share: Float64Array;
-  /** Swap of those who are left, in bytes; infinite where not all were read. */
-  readonly swapLeft: number;
+  /** By row of mm, slots of swap that it alone is left to have entries for. */
+  readonly swapSlots: Float64Array;
 }
 
-function tablesAfter({ capture, sets, files, owners }: Freeing, ended: Uint8Array): MmTables {
+function tablesAfter({ sets, swapSets, files, owners }: Freeing, ended: Uint8Array): MmTables {
   const table = (): Float64Array => new Float64Array((owners.length + 1) * KIND_COLUMNS);
   const tables = {
     alone: table(),
@@ -124,7 +124,7 @@ function tablesAfter({ capture, sets, files, owners }: Freeing, ended: Uint8Arra
     possible: table(),
     mapped: table(),
     share: new Float64Array(owners.length + 1),
-    swapLeft: isAllRead(capture) ? sumSwap(owners, ended) : Infinity,
+    swapSlots: swapAlone(swapSets, ended),
   };
   const { firstMember, members } = sets;
   for (let set = 0; set < sets.count; set++) {
@@ -156,21 +156,26 @@ function tablesAfter({ capture, sets, files, owners }: Freeing, ended: Uint8Arra
   return tables;
 }
 
-function sumSwap(owners: Freeing["owners"], ended: Uint8Array): number {
-  return owners.reduce((sum, owner, mm) => sum + (ended[mm] === 1 ? 0 : (owner?.status.vmSwapBytes ?? 0)), 0);
+/** Slots by the one mm that is left of their set. */
+function swapAlone({ count, firstMember, members, slots }: Freeing["swapSets"], ended: Uint8Array): Float64Array {
+  const alone = new Float64Array(ended.length);
+  for (let set = 0; set < count; set++) {
+    const left = members.subarray(firstMember[set], firstMember[set + 1]).filter((mm) => ended[mm] !== 1);
+    if (left.length === 1) alone[left[0]] += slots[set];
+  }
+  return alone;
 }
 
-function rankedProcess({ capture, owners }: Freeing, tables: MmTables, mm: number): RankedProcess {
+function rankedProcess({ capture, owners, pidsOfMm }: Freeing, tables: MmTables, mm: number): RankedProcess {
   const owner = owners[mm];
   if (owner === undefined) throw new Error(`mm ${mm} has no process`);
   const rowOf = (table: Float64Array): Float64Array => table.subarray(mm * KIND_COLUMNS, (mm + 1) * KIND_COLUMNS);
   const sumOf = (table: Float64Array): number => rowOf(table).reduce((sum, pages) => sum + pages, 0) * PAGE_SIZE_BYTES;
   const { folios, unmapped } = tables;
   const at = mm * KIND_COLUMNS;
-  const swapBytes = owner.status.vmSwapBytes ?? 0;
   return {
     process: nameOf(owner),
-    sharedWith: capture.processes.filter((other) => other.mm === mm && other !== owner).map(({ pid }) => pid),
+    sharedWith: pidsOfMm[mm].filter((pid) => pid !== owner.pid),
     aloneBytes: sumOf(tables.alone),
     mappedBytes: sumOf(tables.mapped),
     free: freedMemory({
@@ -181,8 +186,7 @@ function rankedProcess({ capture, owners }: Freeing, tables: MmTables, mm: numbe
       possible: rowOf(tables.possible),
       inside: rowOf(tables.alone),
       pageTablesBytes: owner.status.vmPteBytes ?? 0,
-      // What of its slots those who are left cannot all have too.
-      swapBytes: { least: Math.max(0, swapBytes - (tables.swapLeft - swapBytes)), most: swapBytes },
+      swapBytes: swapRange(capture, tables.swapSlots[mm]),
     }),
   };
 }

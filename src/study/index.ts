@@ -83,8 +83,8 @@ export { type FolioQuestion, type WhoFound, type WhoQuestion, findInCapture } fr
 export * from "./who-maps.ts";
 export { type RangeMapper, type WhoRangeReport, reportWhoRange } from "./who-range.ts";
 export { reportRangeInCapture } from "./who-range-in-capture.ts";
-export { type AnsweredNothing, type WhoNothingReport, reportWhoNothing } from "./who-nothing.ts";
-export { type CaptureSide, ownScheme, readSide } from "./capture-side.ts";
+export { type AnsweredNothing, type FrameNobodyMaps, type WhoNothingReport, reportWhoNothing } from "./who-nothing.ts";
+export { type CaptureSide, PRECISE_SCHEME, commonScheme, ownScheme, readSide } from "./capture-side.ts";
 export {
   type CaptureDiff,
   type DiffScope,
@@ -116,11 +116,10 @@ export {
   type FolioOwnerKey,
   type FolioOwners,
   type FoliosReport,
-  type PartialFolio,
-  type PartialUnderScheme,
   findFolioOwners,
   reportLargeFolios,
 } from "./large-folios.ts";
+export type { Noticed, PartialFolio, PartialFolios, PartialUnderScheme } from "./partial-folios.ts";
 export { type UnderusedFolio, type UnderusedFolios, studyUnderused } from "./underused-folios.ts";
 export {
   TIMELINE_VERSION,

@@ -3,7 +3,13 @@ import * as fc from "fast-check";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { captureSmallMachine } from "../../test/figures/fake-capture.ts";
 import { WordFiles } from "../../test/figures/fake-proc.ts";
-import { machineOf, machineRecipes, mapPages } from "../../test/figures/machine-recipes.ts";
+import {
+  type MachineRecipe,
+  type PieceRecipe,
+  machineOf,
+  machineRecipes,
+  mapPages,
+} from "../../test/figures/machine-recipes.ts";
 import { type SmallMachine, buildMachine, entriesOf, framesOf, isCounted } from "../../test/figures/small-machine.ts";
 import { SCHEMES } from "../schemes/index.ts";
 import { type FoliosReport, findFolioOwners, reportLargeFolios } from "./large-folios.ts";
@@ -59,6 +65,17 @@ test("a folio is its who maps most of it, and counts once", async () => {
         .map(({ process, folios, kinds }) => [process?.pid, folios - (kinds["uncounted"] ?? 0)] as const)
         .filter(([, folios]) => folios > 0);
       expect(new Map(withoutZero)).toEqual(byOwner);
+      for (const each of counted.filter(({ kinds }) => kinds["uncounted"] === undefined)) {
+        const own = expected.filter(({ owner }) => owner === each.process?.pid);
+        const pages = (of: (folio: (typeof own)[number]) => number): number =>
+          own.reduce((sum, folio) => sum + of(folio), 0);
+        expect([each.bytes, each.unmappedBytes, each.partialFolios]).toEqual([
+          pages(({ order }) => 2 ** order) * 4096,
+          pages(({ order, mapped }) => 2 ** order - mapped) * 4096,
+          pages(({ order, mapped }) => Number(mapped < 2 ** order)),
+        ]);
+      }
+      expect(owners.map(({ bytes }) => bytes)).toEqual(owners.map(({ bytes }) => bytes).toSorted((a, b) => b - a));
       const sums = orders.filter(({ kind }) => kind !== "uncounted").reduce((sum, { folios }) => sum + folios, 0);
       expect(sums).toBe(expected.length);
       const held = expected.filter(({ kind, order, mapped }) => kind === "anon" && mapped < 2 ** order);
@@ -140,8 +157,9 @@ test("contiguous blocks are aligned runs of 16 PTEs inside one folio, also where
     fc.asyncProperty(recipes, async (recipe) => {
       files.reuse();
       const machine = buildMachine(recipe);
-      const { contiguous } = await reportOn(machine);
+      const { contiguous, owners } = await reportOn(machine);
       const expected = slowContiguous(machine);
+      expect(owners.reduce((sum, each) => sum + each.contiguousBytes, 0)).toBe(contiguous.contiguousBytes);
       expect(contiguous.contiguousBytes).toBe(expected * 16 * 4096);
       blocks += expected;
     }),
@@ -150,20 +168,113 @@ test("contiguous blocks are aligned runs of 16 PTEs inside one folio, also where
   expect(blocks).toBeGreaterThan(50);
 });
 
-test("a partially mapped folio is noticed by who counts pages, and missed by who has a total alone", async () => {
-  // Twenty entries on sixteen pages: a total alone cannot tell this from a folio mapped whole.
+test("a block that two VMAs of a file map together is not contiguous: their rights may differ", async () => {
+  const vmas = [mapPages(0, 8), { ...mapPages(0, 24), first: 8 }].map((piece) => ({
+    gap: 0,
+    shared: true,
+    pieces: [piece],
+  }));
+  const processes = [{ like: null, base: 512, ended: false, vmas }];
+  const { contiguous } = await reportOn(buildMachine(machineOf([{ order: 5, kind: "file" }], [], { processes })));
+  expect([contiguous.ptePagesBytes, contiguous.contiguousBytes]).toEqual([32 * 4096, 16 * 4096]);
+});
+
+/** Processes that each map these pages. */
+function mapping(...pieces: readonly (readonly PieceRecipe[])[]): Pick<MachineRecipe, "processes"> {
+  return {
+    processes: pieces.map((each) => {
+      return { like: null, base: 512, ended: false, vmas: [{ gap: 0, shared: true, pieces: each }] };
+    }),
+  };
+}
+
+test("a block over two folios is not contiguous, and one that only the exclusive bit cuts is", async () => {
+  const bytes = async (recipe: MachineRecipe): Promise<number> =>
+    (await reportOn(buildMachine(recipe))).contiguous.contiguousBytes;
+  const halves = [0, 1].map(() => ({ order: 3, kind: "file" as const }));
+  expect(await bytes(machineOf(halves, [], mapping([mapPages(0, 16)])))).toBe(0);
+  const file = [{ order: 4, kind: "file" as const }];
+  expect(await bytes(machineOf(file, [], mapping([mapPages(0, 16)], [mapPages(0, 1)])))).toBe(16 * 4096);
+  const one = mapPages(0, 1, { first: 7 });
+  expect(await bytes(machineOf(file, [], mapping([mapPages(0, 16)], [one])))).toBe(16 * 4096);
+  expect(await bytes(machineOf(file, [], mapping([mapPages(0, 15)], [mapPages(0, 1)])))).toBe(0);
+});
+
+test("who shares the most widely shared folio counts, whichever it is", async () => {
+  const recipe = machineOf([{ order: 2 }, { order: 2 }, { order: 2 }], [], {
+    ...mapping([mapPages(0, 4), mapPages(1, 4), mapPages(2, 4)], [mapPages(1, 3)], [mapPages(1, 2), mapPages(2, 2)]),
+  });
+  const { owners } = await reportOn(buildMachine(recipe));
+  expect(owners).toHaveLength(3);
+  expect(owners[0]).toMatchObject({ folios: 3, sharedFolios: 2, sharedByMost: 3 });
+  expect(owners.slice(1).map(({ folios, sharedByMost }) => [folios, sharedByMost])).toEqual([
+    [0, 0],
+    [0, 0],
+  ]);
+});
+
+test("a folio that was let go of while it was looked at is not mapped in part", async () => {
+  const capture = await captureSmallMachine(buildMachine(machineOf([{ order: 4 }], [mapPages(0, 10)])), files, PLAIN);
+  capture.folios.pagesMapped[0] = 0;
+  const owners = await findFolioOwners(capture);
+  const { partial } = reportLargeFolios(capture, owners, { by: "process", schemes: SCHEMES, underused: null });
+  expect(partial).toMatchObject({ folios: 0, unmappedBytes: 0, list: [] });
+});
+
+test("a partially mapped folio is noticed by who counts pages, and not by who counts VMAs alone", async () => {
   const machine = buildMachine(machineOf([{ order: 4 }], [mapPages(0, 10)], { likes: 1 }));
   const { partial, owners } = await reportOn(machine, "program");
   expect(partial).toMatchObject({ folios: 1, unmappedBytes: 6 * 4096 });
   const said = new Map(partial.schemes.map((scheme) => [scheme.id, scheme]));
-  expect(said.get("page")).toMatchObject({ isOwn: true, noticed: 1, missed: 0, missedBytes: 0 });
-  expect(said.get("total")).toMatchObject({ noticed: 0, missed: 1, missedBytes: 6 * 4096 });
-  expect(partial.list[0]).toMatchObject({ owner: "p0", addressSpaces: 2, pagesMapped: 10 });
+  expect(said.get("page")).toMatchObject({ isOwn: true, noticed: 1, either: 0, missed: 0, missedBytes: 0 });
+  expect(said.get("vma")).toMatchObject({ isOwn: false, noticed: 0, either: 0, missed: 1, missedBytes: 6 * 4096 });
+  expect(partial.list[0]).toMatchObject({ owner: "p0", addressSpaces: 2, mappedOutside: false, pagesMapped: 10 });
   expect(owners.find(({ name }) => name === "p0")).toMatchObject({ folios: 1, sharedFolios: 1, sharedByMost: 2 });
 });
 
-test("a sample is as large a share as asked for, spread evenly", () => {
+test("whether an average is below one depends on whether pages went before or after others came", async () => {
+  // Twice 10 of 16 pages: 10 entries were seen if the child came later, never fewer than 16 if it was there.
+  const depends = (await reportOn(buildMachine(machineOf([{ order: 4 }], [mapPages(0, 10)], { likes: 1 })))).partial;
+  const certain = (await reportOn(buildMachine(machineOf([{ order: 4 }], [mapPages(0, 7)], { likes: 1 })))).partial;
+  for (const id of ["mm-owner", "mapped-pages", "sums", "total"]) {
+    const of = ({ schemes }: typeof depends): unknown => schemes.find((scheme) => scheme.id === id);
+    expect(of(depends)).toMatchObject({ noticed: 0, either: 1, eitherBytes: 6 * 4096, missed: 0, missedBytes: 0 });
+    expect(of(certain)).toMatchObject({ noticed: 1, either: 0, eitherBytes: 0, missed: 0 });
+  }
+  // A total alone takes what a PMD may map whole for mapped whole, whatever came before.
+  const huge = (await reportOn(buildMachine(machineOf([{ order: 9 }], [mapPages(0, 300)], { likes: 1 })))).partial;
+  expect(huge.schemes.find(({ id }) => id === "total")).toMatchObject({ noticed: 0, either: 0, missed: 1 });
+  expect(huge.schemes.find(({ id }) => id === "mm-owner")).toMatchObject({ noticed: 0, either: 1, missed: 0 });
+});
+
+test("those with the most unmapped bytes come first", async () => {
+  const pieces = [mapPages(0, 13), mapPages(1, 20), mapPages(2, 15)];
+  const { list } = (await reportOn(buildMachine(machineOf([{ order: 4 }, { order: 5 }, { order: 4 }], pieces))))
+    .partial;
+  expect(list.map(({ unmappedBytes }) => unmappedBytes / 4096)).toEqual([12, 3, 1]);
+});
+
+test("a sample is as large a share of every order as asked for, spread evenly", () => {
   const rows = Array.from({ length: 100 }, (_, at) => at);
-  expect(evenSample(rows, 1)).toEqual(rows);
-  expect(evenSample(rows, 0.25)).toEqual(rows.filter((row) => row % 4 === 3));
+  const order = Uint8Array.from(rows, (row) => (row % 2 === 0 ? 9 : 4));
+  expect(evenSample(rows, order, { limitBytes: 8, bytes: 8 })).toEqual(rows);
+  expect(evenSample(rows, order, { limitBytes: 2, bytes: 8 })).toEqual(rows.filter((row) => row % 8 >= 6));
+});
+
+test("a sample holds no more than its limit, and one more of any order would be more than its share", () => {
+  const orders = fc.array(fc.constantFrom(2, 4, 9), { minLength: 1, maxLength: 60 });
+  fc.assert(
+    fc.property(orders, fc.nat(40_000), (all, seed) => {
+      const pagesOf = (rows: readonly number[]): number => rows.reduce((sum, row) => sum + 2 ** all[row], 0);
+      const rows = [...all.keys()];
+      const pages = pagesOf(rows);
+      const limitPages = 1 + (seed % pages);
+      const sample = evenSample(rows, Uint8Array.from(all), { limitBytes: limitPages * 4096, bytes: pages * 4096 });
+      expect(pagesOf(sample)).toBeLessThanOrEqual(limitPages);
+      for (const order of new Set(all)) {
+        const [there, chosen] = [rows, sample].map((some) => some.filter((row) => all[row] === order).length);
+        expect(chosen).toBe(Math.min(there, Math.floor((there * limitPages) / pages)));
+      }
+    }),
+  );
 });

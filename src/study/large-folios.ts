@@ -2,19 +2,19 @@
  * The large folios of a capture: how many of each order and kind, whose they are, which of them hold memory that nobody
  * maps and whether a scheme would notice, and what arm64's contiguous bit could map. Plain data, ready for JSON.
  *
- * A folio is said to be that process's (or program's) that maps most of it, by pages mapped; if several map as much, the
- * one with the lowest pid. Nothing but that is counted twice: a folio has one owner and stands in one row.
+ * A folio is said to be that process's that maps most of it, by pages mapped; if several map as much, the one with the
+ * lowest pid. A program's are those of its processes. A folio has one owner and stands in one row.
  */
 import type { Capture, CapturedProcess } from "../capture/index.ts";
-import { FOLIO_KIND_NAMES, PAGE_SIZE_BYTES, isAnonKind } from "../kernel/index.ts";
-import { NO, type Scheme, YES, createAnswersAtRest } from "../schemes/index.ts";
+import { FOLIO_KIND_NAMES, PAGE_SIZE_BYTES } from "../kernel/index.ts";
+import type { Scheme } from "../schemes/index.ts";
 import type { FolioOrderReport } from "./capture-report.ts";
 import { type CaptureScope, scopeOf } from "./capture-scope.ts";
 import { CONTIGUOUS_PAGES, type FolioMappers, collectFolioMappers } from "./folio-mappers.ts";
 import { reportFolios } from "./machine-figures.ts";
 import { type ProcessName, nameOf, processOfMm } from "./mm-groups.ts";
+import { type PartialFolios, reportPartialFolios } from "./partial-folios.ts";
 import type { UnderusedFolios } from "./underused-folios.ts";
-import type { WhoAnswer } from "./who-maps.ts";
 
 /** Version of the answer of `folios`. */
 export const FOLIOS_VERSION = 1;
@@ -35,39 +35,17 @@ export interface FolioOwner {
   readonly kinds: Readonly<Record<string, number>>;
   /** Mapped by more than one address space. */
   readonly sharedFolios: number;
-  /** Address spaces that map the most widely shared of them. */
+  /** Address spaces that map the most widely shared of them, at least: those that were not read count as one. */
   readonly sharedByMost: number;
   readonly partialFolios: number;
   /** Bytes of its folios that nobody maps; of files and shared memory they are page cache. */
   readonly unmappedBytes: number;
-  /** Pages of large folios that its PTEs map (its own folios or not), and of those in blocks that could be contiguous. */
+  /**
+   * Pages of large folios that its PTEs map (its own folios or not), and of those in blocks that could be contiguous; a
+   * page that several address spaces map counts in each.
+   */
   readonly ptePagesBytes: number;
   readonly contiguousBytes: number;
-}
-
-/** An anonymous folio that is mapped in part: its other pages are held and of no use to anybody. */
-export interface PartialFolio {
-  /** Frame number of the head, hexadecimal. */
-  readonly pfn: string;
-  readonly order: number;
-  readonly owner: string;
-  readonly addressSpaces: number;
-  readonly pagesMapped: number;
-  readonly unmappedBytes: number;
-  /** What each scheme says to "partially mapped?", in the order of `schemes`. */
-  readonly noticed: readonly WhoAnswer[];
-}
-
-/** What a scheme sees of the partially mapped ones. */
-export interface PartialUnderScheme {
-  readonly id: string;
-  readonly isOwn: boolean;
-  readonly noticed: number;
-  /** The past of the folio decides. */
-  readonly either: number;
-  /** It says no, or cannot say: the folio is not put on the list for splitting (kernel-facts 2.7). */
-  readonly missed: number;
-  readonly missedBytes: number;
 }
 
 /** The answer. */
@@ -78,13 +56,7 @@ export interface FoliosReport extends CaptureScope {
   readonly orders: readonly FolioOrderReport[];
   /** Those with the most bytes first. */
   readonly owners: readonly FolioOwner[];
-  readonly partial: {
-    readonly folios: number;
-    readonly unmappedBytes: number;
-    readonly schemes: readonly PartialUnderScheme[];
-    /** Those with the most unmapped bytes first. */
-    readonly list: readonly PartialFolio[];
-  };
+  readonly partial: PartialFolios;
   readonly contiguous: {
     /** Whether this is a machine that has contiguous PTEs of 16 pages; elsewhere it says what would be. */
     readonly isArm64: boolean;
@@ -145,7 +117,7 @@ export function reportLargeFolios(
     by: options.by,
     orders: reportFolios(capture),
     owners,
-    partial: reportPartial(capture, options.schemes, ownerName),
+    partial: reportPartialFolios(capture, options.schemes, ownerName),
     contiguous: {
       isArm64: capture.machine.architecture === "arm64",
       blockPages: CONTIGUOUS_PAGES,
@@ -219,56 +191,5 @@ function newOwner(name: string, process: ProcessName | null): OpenOwner {
     unmappedBytes: 0,
     ptePagesBytes: 0,
     contiguousBytes: 0,
-  };
-}
-
-const ANSWER_NAMES = ["no", "yes", "either", "ask"] as const;
-
-/** Only anonymous folios are split for being partially mapped (kernel-facts 2.7). */
-function reportPartial(
-  { folios, machine }: Capture,
-  schemes: readonly Scheme[],
-  ownerName: (row: number) => string,
-): FoliosReport["partial"] {
-  const answers = schemes.map((scheme) => {
-    const answered = createAnswersAtRest(folios.count);
-    scheme.answerAtRest(folios, answered);
-    return answered.partial;
-  });
-  const list: (PartialFolio & { readonly row: number })[] = [];
-  for (let row = 0; row < folios.count; row++) {
-    const pages = 2 ** folios.order[row];
-    const pagesMapped = folios.pagesMapped[row];
-    if (!isAnonKind(folios.kind[row]) || pagesMapped === 0 || pagesMapped === pages) continue;
-    list.push({
-      row,
-      pfn: `0x${folios.headPfn[row].toString(16)}`,
-      order: folios.order[row],
-      owner: ownerName(row),
-      addressSpaces: folios.mmCount[row],
-      pagesMapped,
-      unmappedBytes: (pages - pagesMapped) * PAGE_SIZE_BYTES,
-      noticed: answers.map((partial) => ANSWER_NAMES[partial[row]]),
-    });
-  }
-  const own = machine.mapcountConfig === "nopage" ? "nopage" : "page";
-  return {
-    folios: list.length,
-    unmappedBytes: list.reduce((sum, { unmappedBytes }) => sum + unmappedBytes, 0),
-    schemes: schemes.map(({ id, kernelConfig }, index) => {
-      const said = (wanted: WhoAnswer): typeof list => list.filter(({ noticed }) => noticed[index] === wanted);
-      const missed = [...said(ANSWER_NAMES[NO]), ...said("ask")];
-      return {
-        id,
-        isOwn: kernelConfig === own,
-        noticed: said(ANSWER_NAMES[YES]).length,
-        either: said("either").length,
-        missed: missed.length,
-        missedBytes: missed.reduce((sum, { unmappedBytes }) => sum + unmappedBytes, 0),
-      };
-    }),
-    list: list
-      .toSorted((a, b) => b.unmappedBytes - a.unmappedBytes || a.row - b.row)
-      .map(({ row: _, ...folio }) => folio),
   };
 }

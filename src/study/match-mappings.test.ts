@@ -42,6 +42,12 @@ test("a library loaded again is matched part by part, and equal size goes before
   expect(pairsOf(a, b, true)).toEqual([2, 1, -1, -1]);
 });
 
+test("what differs in rights or offset is another part of a library", () => {
+  const a = vmasOf("10-12 r-xp 0 /lib/a", "12-14 rw-p 0 /lib/a", "14-16 rw-p 2000 /lib/a");
+  const b = vmasOf("50-53 rw-p 2000 /lib/a", "60-63 rw-p 0 /lib/a", "70-73 r-xp 0 /lib/a");
+  for (const sameSpace of [true, false]) expect(pairsOf(a, b, sameSpace)).toEqual([2, 1, 0]);
+});
+
 /** Mappings that do not overlap, in order. */
 const spaces = fc
   .array(

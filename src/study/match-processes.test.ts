@@ -36,6 +36,18 @@ test("a pid with another name and command line is another process, and so is an 
   expect(matched([processOf(7, "sh")], [processOf(8, "sh")], "pid")).toEqual([-1]);
 });
 
+test("no command line says nothing: what has another name under the pid is another process", () => {
+  expect(matched([processOf(7, "old", "")], [processOf(7, "new", "")], "pid")).toEqual([-1]);
+  expect(matched([processOf(7, "same", "")], [processOf(7, "same", "")], "pid")).toEqual([0]);
+});
+
+test("across boots another user's process is another one", () => {
+  const guest = (process: CapturedProcess): CapturedProcess => ({ ...process, uid: 1000 });
+  const a = [processOf(3, "sh", "sh a"), guest(processOf(4, "sh", "sh a"))];
+  expect(matched(a, [guest(processOf(1, "sh", "sh a")), processOf(2, "sh", "sh a")], "command")).toEqual([1, 0]);
+  expect(matched(a, [guest(processOf(1, "sh", "sh b"))], "command")).toEqual([-1, 0]);
+});
+
 test("across boots command lines decide, then names, in the order of pids", () => {
   const a = [processOf(3, "sh", "sh a"), processOf(4, "sh", "sh b"), processOf(5, "sh", "sh c")];
   const b = [processOf(1, "sh", "sh d"), processOf(2, "sh", "sh b"), processOf(9, "sh", "sh a")];

@@ -42,7 +42,6 @@ import {
   SWAP_KIND_SWAP,
   SWAP_TYPE_MASK,
   formatProcRefusal,
-  swapLayoutFromConfig,
   swapTypeTable,
 } from "../kernel/index.ts";
 import { type AnswersAtRest, type Scheme, createAnswersAtRest } from "../schemes/index.ts";
@@ -51,6 +50,7 @@ import { REPORT_VERSION } from "./capture-report.ts";
 import { reportCgroups } from "./cgroup-figures.ts";
 import { machineFigures, partialFolios, reportFolios } from "./machine-figures.ts";
 import { memoryAccounts } from "./memory-accounts.ts";
+import { swapLayoutOf } from "./swap-layout.ts";
 
 /** What the classes of a capture's frames and its VMAs' sums say; the middle of every study of a capture. */
 export interface CaptureSums {
@@ -137,7 +137,7 @@ export function addNotPresent(
     readonly movingPages?: Float64Array;
   },
 ): void {
-  const swapKinds = swapTypeTable(swapLayout(capture));
+  const swapKinds = swapTypeTable(swapLayoutOf(capture.machine));
   const { swapPages, movingPages, rowOf } = to;
   for (let at = 0; at < swap.length; at += 4) {
     const kind = swapKinds[swap[at + 1] & SWAP_TYPE_MASK];
@@ -153,11 +153,6 @@ export function addNotPresent(
 
 function entryOfPagemapBits(bits: number): number {
   return (bits & RUN_FILE) !== 0 ? ENTRY_FILE : 0;
-}
-
-function swapLayout({ machine }: Capture): Parameters<typeof swapTypeTable>[0] {
-  const config = new Map(Object.entries(machine.options));
-  return config.size === 0 ? undefined : swapLayoutFromConfig(config, { deviceTypes: 4 });
 }
 
 /** The report. The capture stays open. */

@@ -9,7 +9,7 @@ import { type Capture, IncrementalReader, type WaitingProcess } from "../capture
 import { SCHEMES, type Scheme } from "../schemes/index.ts";
 import type { CaptureReport } from "./capture-report.ts";
 import { type FigureGrouping, type GroupedFigures, groupFigures } from "./group-figures.ts";
-import { reportOnCapture } from "./report-on-capture.ts";
+import { orderSchemes, reportOnSums, sumCapture } from "./report-on-capture.ts";
 
 /** Part of the budget for reading again what seems unchanged, because not every change shows. */
 const TURN_SHARE = 0.05;
@@ -19,6 +19,20 @@ const FIRST_RESERVE_SHARE = 0.5;
 const RESERVE_SHARE_MAX = 0.9;
 /** The figures may take so many times what they took last. */
 const RESERVE_FACTOR = 1.33;
+
+/**
+ * How much of a budget is kept for the figures: what they took last and a third more, but not all. The first ones look at
+ * every frame and run code that is not compiled yet, so they say little about the second. Milliseconds; exported for its
+ * test.
+ */
+export function reserveForFigures(
+  last: { readonly figuresMs: number; readonly isFirst: boolean } | undefined,
+  budgetMs: number,
+): number {
+  if (last === undefined) return budgetMs * FIRST_RESERVE_SHARE;
+  const share = last.isFirst ? FIRST_RESERVE_SHARE : RESERVE_SHARE_MAX;
+  return Math.min(last.figuresMs * RESERVE_FACTOR, budgetMs * share);
+}
 
 /** What to scrape. */
 export interface ScrapeChoice {
@@ -74,7 +88,9 @@ export interface ScrapeSource {
 export class MachineScraper implements ScrapeSource {
   private readonly choice: ScrapeChoice;
   private readonly reader = new IncrementalReader();
-  private figuresMs: number | undefined;
+  /** Room for the class of every frame, kept: it is four bytes for each page of the machine. */
+  private table: Int32Array<SharedArrayBuffer> | undefined;
+  private last: { readonly figuresMs: number; readonly isFirst: boolean } | undefined;
 
   /** Throws CannotCapture where the machine cannot be read. */
   constructor(choice: ScrapeChoice) {
@@ -89,16 +105,16 @@ export class MachineScraper implements ScrapeSource {
       budgetMs: Infinity,
       ...(budgetMs === Infinity
         ? { turnMs: 0 }
-        : { turnMs: budgetMs * TURN_SHARE, endsAtMs: began + budgetMs - this.reserveMs(budgetMs) }),
+        : { turnMs: budgetMs * TURN_SHARE, endsAtMs: began + budgetMs - reserveForFigures(this.last, budgetMs) }),
     });
-    // The assembling of the capture is no reading: it takes its time whatever the budget is.
-    const readMs = (capture.cost.phasesMs["list"] ?? 0) + (capture.cost.phasesMs["read"] ?? 0);
     const stalePids = new Set(capture.waiting.filter(isStale).map(({ pid }) => pid));
-    const { report, groups } = await studyCapture(capture, this.choice, stalePids);
+    const { report, groups } = await studyCapture(capture, this.choice, { stalePids, table: this.tableFor(capture) });
     const elapsedMs = performance.now() - began;
-    this.figuresMs = Math.max(0, elapsedMs - readMs);
-    const { user, system } = process.cpuUsage(cpuBefore);
     const { reading } = capture;
+    // The assembling of the capture is no reading: it takes its time whatever the budget is.
+    const figuresMs = elapsedMs - reading.readClockMs;
+    this.last = { figuresMs, isFirst: this.last === undefined };
+    const { user, system } = process.cpuUsage(cpuBefore);
     return {
       report,
       groups,
@@ -108,20 +124,21 @@ export class MachineScraper implements ScrapeSource {
       budgetMs,
       elapsedMs,
       cpuMs: (user + system) / 1000,
-      phasesMs: { read: elapsedMs - this.figuresMs, figures: this.figuresMs },
+      phasesMs: { read: reading.readClockMs, figures: figuresMs },
       processesRead: reading.readProcesses,
       longestStallMs: Math.max(reading.longestScanMs, reading.longestReadMs),
     };
   }
 
+  /** The frames of a machine do not change in number. */
+  private tableFor({ frames }: Capture): Int32Array<SharedArrayBuffer> {
+    this.table ??= new Int32Array(new SharedArrayBuffer(Math.max(4, frames.frameCount * 4)));
+    return this.table;
+  }
+
   // oxlint-disable-next-line typescript/require-await -- a source may need time to close, this one does not
   async close(): Promise<void> {
     this.reader.close();
-  }
-
-  private reserveMs(budgetMs: number): number {
-    if (this.figuresMs === undefined) return budgetMs * FIRST_RESERVE_SHARE;
-    return Math.min(this.figuresMs * RESERVE_FACTOR, budgetMs * RESERVE_SHARE_MAX);
   }
 }
 
@@ -129,7 +146,7 @@ export class MachineScraper implements ScrapeSource {
 export async function scrapeCapture(capture: Capture, choice: ScrapeChoice): Promise<Scrape> {
   const began = performance.now();
   const cpuBefore = process.cpuUsage();
-  const { report, groups } = await studyCapture(capture, choice, new Set());
+  const { report, groups } = await studyCapture(capture, choice, { stalePids: new Set() });
   const elapsedMs = performance.now() - began;
   const { user, system } = process.cpuUsage(cpuBefore);
   return {
@@ -150,9 +167,10 @@ export async function scrapeCapture(capture: Capture, choice: ScrapeChoice): Pro
 async function studyCapture(
   capture: Capture,
   { by, top, schemes }: ScrapeChoice,
-  stalePids: ReadonlySet<number>,
+  { stalePids, table }: { readonly stalePids: ReadonlySet<number>; readonly table?: Int32Array<SharedArrayBuffer> },
 ): Promise<{ readonly report: CaptureReport; readonly groups: GroupedFigures }> {
-  const report = await reportOnCapture(capture, schemesOf(schemes, capture.machine.mapcountConfig));
+  const ordered = orderSchemes(capture, schemesOf(schemes, capture.machine.mapcountConfig));
+  const report = reportOnSums(capture, await sumCapture(capture, ordered, table));
   return { report: { ...report, processes: [] }, groups: groupFigures(report, { by, top, stalePids }) };
 }
 
@@ -165,7 +183,8 @@ function isStale({ reached, readAtMs }: WaitingProcess): boolean {
   return !reached && readAtMs !== undefined;
 }
 
-function gapsOf({ coverage }: CaptureReport, waiting: readonly WaitingProcess[]): ScrapeGaps {
+/** Who is missing, by whom the reader still waits for and the report's coverage. Exported for its test. */
+export function gapsOf({ coverage }: Pick<CaptureReport, "coverage">, waiting: readonly WaitingProcess[]): ScrapeGaps {
   return {
     unread: waiting.filter(({ reached, readAtMs }) => !reached && readAtMs === undefined).length,
     stale: waiting.filter(isStale).length,

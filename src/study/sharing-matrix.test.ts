@@ -122,6 +122,14 @@ test("pages that someone not read maps too are shared, with nobody by name", asy
     [5 * 4096, 4096, 4096],
   ]);
   expect(report.pairs).toEqual([]);
+  // What they share among themselves is shared, and not with somebody outside.
+  const { groups } = await studySharing(capture, { by: "process" });
+  expect(groups.map(({ shared, sharedOutside }) => [shared.bytes / 4096, sharedOutside.bytes / 4096])).toEqual([
+    [6, 1],
+    [6, 1],
+    [6, 1],
+    [2, 1],
+  ]);
 });
 
 test("processes are taken together by what their group is called", async () => {

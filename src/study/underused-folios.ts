@@ -1,14 +1,17 @@
 /**
  * Large anonymous folios that are mostly zeros: memory that a huge page took and nobody wrote to. Plain data.
  *
- * Only contents tell, and reading them reads the memory of live processes; so a sample is read, evenly spread over the
- * folios by frame number, up to a limit. The kernel's own shrinker looks at folios for pages of zeros too, and splits
+ * Only contents tell, and reading them reads the memory of live processes; so a sample is read, of each order the same
+ * share, evenly spread by frame number, up to a limit. The kernel's own shrinker looks at folios for pages of zeros too, and splits
  * those with more of them than khugepaged's max_ptes_none allows (511 as it comes: none). Here "mostly" is more than half.
  */
 import { type Capture, type CapturedProcess, type SelectedRun, readZeroPages } from "../capture/index.ts";
 import { KIND_ANON, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import type { FolioOwners } from "./large-folios.ts";
 import { processOfMm } from "./mm-groups.ts";
+
+/** Orders that a folio can have: 2^18 pages are a page of 1 GiB. */
+const ORDERS = 32;
 
 /** A folio with pages of zeros. */
 export interface UnderusedFolio {
@@ -32,7 +35,7 @@ export interface UnderusedFolios {
   /** More than half of the pages that were read are zeros. */
   readonly mostlyZeroFolios: number;
   readonly mostlyZeroBytes: number;
-  /** Processes whose memory may not be read. */
+  /** Processes whose memory may not be read, or that had ended. */
   readonly processesRefused: number;
   /** Those with a page of zeros, the most first. */
   readonly list: readonly UnderusedFolio[];
@@ -52,7 +55,7 @@ export async function studyUnderused(
     candidates.push(row);
     bytes += 2 ** folios.order[row] * PAGE_SIZE_BYTES;
   }
-  const sample = evenSample(candidates, bytes <= limitBytes ? 1 : limitBytes / bytes);
+  const sample = evenSample(candidates, folios.order, { limitBytes, bytes });
   const intervals = Float64Array.from(
     sample.flatMap((row) => [folios.headPfn[row], folios.headPfn[row] + 2 ** folios.order[row]]),
   );
@@ -73,17 +76,24 @@ export async function studyUnderused(
   };
 }
 
-/** A share of the rows, evenly spread. */
-export function evenSample(rows: readonly number[], share: number): number[] {
-  const chosen: number[] = [];
-  let owed = 0;
-  for (const row of rows) {
-    owed += share;
-    if (owed < 1) continue;
-    owed -= 1;
-    chosen.push(row);
-  }
-  return chosen;
+/**
+ * Of each order limitBytes / bytes of the rows (all, if the limit is not below what they hold), evenly spread and rounded
+ * down: whichever sizes they have, those chosen hold no more than the limit. Counted in whole bytes, not in shares.
+ */
+export function evenSample(
+  rows: readonly number[],
+  order: Uint8Array,
+  { limitBytes, bytes }: { readonly limitBytes: number; readonly bytes: number },
+): number[] {
+  if (limitBytes >= bytes) return [...rows];
+  const owed = new Float64Array(ORDERS);
+  return rows.filter((row) => {
+    const of = order[row];
+    owed[of] += limitBytes;
+    if (owed[of] < bytes) return false;
+    owed[of] -= bytes;
+    return true;
+  });
 }
 
 interface Sample {
@@ -92,15 +102,19 @@ interface Sample {
   readonly sample: readonly number[];
 }
 
+/** What a frame's byte says. */
+const FRAME_READ = 1;
+const FRAME_ZERO = 2;
+
 interface ReadPages {
-  readonly read: ReadonlySet<number>;
-  readonly zero: ReadonlySet<number>;
+  /** FRAME_..., by frame: a set of numbers ends at 16.7 million. */
+  readonly seen: Uint8Array;
   readonly refused: number;
 }
 
 /** Each folio is read where its owner maps it. */
 function readOwners(capture: Capture, { mmOfFolio, sample }: Sample, runs: readonly SelectedRun[]): ReadPages {
-  const { folios, mmOfVma } = capture;
+  const { folios, mmOfVma, frames } = capture;
   const heads = sample.map((row) => folios.headPfn[row]);
   const runsOfMm = new Map<number, SelectedRun[]>();
   for (const run of runs) {
@@ -112,8 +126,7 @@ function readOwners(capture: Capture, { mmOfFolio, sample }: Sample, runs: reado
     else list.push(run);
   }
   const owners = processOfMm(capture);
-  const read = new Set<number>();
-  const zero = new Set<number>();
+  const seen = new Uint8Array(frames.frameCount);
   let refused = 0;
   for (const [mm, own] of runsOfMm) {
     const process = owners[mm];
@@ -124,11 +137,11 @@ function readOwners(capture: Capture, { mmOfFolio, sample }: Sample, runs: reado
     );
     if ("what" in found) refused++;
     else {
-      for (const pfn of found.read) read.add(pfn);
-      for (const pfn of found.zero) zero.add(pfn);
+      for (const pfn of found.read) seen[pfn] |= FRAME_READ;
+      for (const pfn of found.zero) seen[pfn] |= FRAME_ZERO;
     }
   }
-  return { read, zero, refused };
+  return { seen, refused };
 }
 
 function lastAtMost(ascending: readonly number[], wanted: number): number {
@@ -142,7 +155,7 @@ function lastAtMost(ascending: readonly number[], wanted: number): number {
   return low;
 }
 
-function countZeros(capture: Capture, { mmOfFolio, sample }: Sample, { read, zero }: ReadPages): UnderusedFolio[] {
+function countZeros(capture: Capture, { mmOfFolio, sample }: Sample, { seen }: ReadPages): UnderusedFolio[] {
   const { folios } = capture;
   const owners: readonly (CapturedProcess | undefined)[] = processOfMm(capture);
   return sample.flatMap((row) => {
@@ -151,8 +164,8 @@ function countZeros(capture: Capture, { mmOfFolio, sample }: Sample, { read, zer
     let pagesRead = 0;
     let zeroPages = 0;
     for (let pfn = head; pfn < head + 2 ** folios.order[row]; pfn++) {
-      if (read.has(pfn)) pagesRead++;
-      if (zero.has(pfn)) zeroPages++;
+      if ((seen[pfn] & FRAME_READ) !== 0) pagesRead++;
+      if ((seen[pfn] & FRAME_ZERO) !== 0) zeroPages++;
     }
     if (process === undefined || pagesRead === 0) return [];
     const { pid, name } = process;

@@ -13,9 +13,10 @@ import {
   type IncrementalCapture,
 } from "../capture/index.ts";
 import { SUM_HUGETLB, SUM_RSS } from "../figures/index.ts";
-import { FRAME_KIND_MASK, FRAME_LARGE, PAGE_SIZE_BYTES } from "../kernel/index.ts";
+import { FRAME_KIND_MASK, FRAME_LARGE, KIND_UNCOUNTED, PAGE_SIZE_BYTES } from "../kernel/index.ts";
 import type { ProcessFigures } from "./capture-report.ts";
 import { processFigures } from "./report-on-capture.ts";
+import { readableVmaName } from "./vma-name.ts";
 import type { WatchStudy } from "./watch-figures.ts";
 
 /** A VMA under the schemes. */
@@ -24,6 +25,7 @@ export interface WatchedVma {
   readonly endPage: number;
   /** As maps prints them: "rw-p". */
   readonly perms: string;
+  /** As readable text, not as the bytes that maps prints. */
   readonly name: string;
   readonly rssBytes: number;
   readonly hugetlbBytes: number;
@@ -84,7 +86,7 @@ function describeVma({ capture, sums }: WatchStudy, row: number): WatchedVma {
     startPage,
     endPage,
     perms,
-    name,
+    name: readableVmaName(name),
     rssBytes: total[SUM_RSS] * PAGE_SIZE_BYTES,
     hugetlbBytes: total[SUM_HUGETLB] * PAGE_SIZE_BYTES,
     swapBytes: sums.swapPages[row] * PAGE_SIZE_BYTES,
@@ -111,7 +113,7 @@ export async function studyVma(study: WatchStudy, pid: number, startPage: number
   };
 }
 
-/** Marks the frames that a VMA's present entries map. */
+/** Marks the frames that a VMA's present entries map and that count as its memory: the zero page is everybody's. */
 async function markFrames(capture: IncrementalCapture, row: number, marks: Int32Array): Promise<void> {
   const { frames, vmas } = capture;
   const selection = { startPage: new Float64Array(vmas.length), endPage: new Float64Array(vmas.length) };
@@ -120,7 +122,10 @@ async function markFrames(capture: IncrementalCapture, row: number, marks: Int32
   for (const { frame, pages, step, bits } of await capture.runsOfPages(selection)) {
     const lowest = step < 0 ? frame - pages + 1 : frame;
     const end = step === 0 ? frame + 1 : lowest + pages;
-    if ((bits & ENTRY_PRESENT) !== 0 && end <= frames.frameCount) marks.fill(1, lowest, end);
+    if ((bits & ENTRY_PRESENT) === 0 || end > frames.frameCount) continue;
+    for (let pfn = lowest; pfn < end; pfn++) {
+      if ((frames.kind[pfn] & FRAME_KIND_MASK) !== KIND_UNCOUNTED) marks[pfn] = 1;
+    }
   }
 }
 

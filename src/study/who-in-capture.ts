@@ -131,5 +131,7 @@ async function inFile(capture: Capture, question: Extract<WhoQuestion, { kind: "
   if ("state" in meant) return { nothing: meant };
   const runs = await capture.runsOfPages(meant.selection);
   const run = runs.find(({ bits }) => (bits & ENTRY_FILE) !== 0 && (bits & ENTRY_PRESENT) !== 0);
-  return run === undefined ? { nothing: { state: "empty", vma: meant.first } } : atFrame(capture, run.frame, how);
+  return run === undefined
+    ? { nothing: { state: "none-present", vma: meant.first } }
+    : atFrame(capture, run.frame, how);
 }

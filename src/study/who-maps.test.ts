@@ -231,3 +231,34 @@ test("a folio that once two had and one has now is either: its past decides", as
   const report = await whoHas(capture, machine.folios[0].head);
   expect(report?.schemes.find(({ id }) => id === "mm-owner")?.others).toBe("either");
 });
+
+test("a page that the kernel counts more often than it was found is nobody's alone", async () => {
+  const machine = buildMachine(machineOf([{}, {}, {}], [mapPages(0, 1), mapPages(1, 1), mapPages(2, 1)], {}));
+  const capture = await captureSmallMachine(machine, files, PLAIN);
+  const found = await foundOf(capture, new Set(machine.folios.map(({ head }) => head)));
+  const alone = (kernelCounts: Int32Array | undefined): unknown[] => {
+    const { mappers, mapcounts } = reportWhoRange({ ...found, kernelCounts });
+    return [mappers[0].aloneBytes / 4096, mapcounts];
+  };
+  expect(alone(undefined)).toEqual([3, [{ mapcount: 1, pages: 3 }]]);
+  expect(alone(Int32Array.of(1, 4, 0))).toEqual([
+    2,
+    [
+      { mapcount: 1, pages: 2 },
+      { mapcount: 4, pages: 1 },
+    ],
+  ]);
+});
+
+test("a capture's counts are the kernel's only where every frame was compared with them", async () => {
+  const machine = buildMachine(machineOf([{ order: 2 }], [mapPages(0, 4)], { likes: 1 }));
+  const capture = await captureSmallMachine(machine, files, PLAIN);
+  const countsIf = async (more: Partial<Capture["agreement"]>): Promise<unknown> => {
+    const compared = { ...capture, agreement: { ...capture.agreement, refusal: null, ...more } };
+    const report = await whoHas(compared, machine.folios[0].head);
+    return [report?.search.counts, report?.mapcounts.kernel];
+  };
+  expect(await countsIf({ everyFrame: true })).toEqual(["explained", [2, 2, 2, 2]]);
+  expect(await countsIf({ everyFrame: false })).toEqual(["unchecked", null]);
+  expect(await countsIf({ everyFrame: true, refusal: "no" })).toEqual(["unchecked", null]);
+});

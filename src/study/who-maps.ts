@@ -36,6 +36,7 @@ import {
 import { type Answer, NO, type Scheme, YES, createAnswersAtRest } from "../schemes/index.ts";
 import { flagNames } from "./flag-names.ts";
 import { type ProcessName, nameOf } from "./mm-groups.ts";
+import { readableVmaName } from "./vma-name.ts";
 
 /** Version of the answers of `who`. */
 export const WHO_VERSION = 1;
@@ -164,7 +165,7 @@ export function whoMachineOf({ machine }: Pick<FoundMappings, "machine">): WhoMa
 /** A VMA in the words of maps. */
 export function whoVmaOf({ startPage, endPage, read, write, exec, shared, name, offset }: MapsVma): WhoVma {
   const rights = `${read ? "r" : "-"}${write ? "w" : "-"}${exec ? "x" : "-"}${shared ? "s" : "p"}`;
-  return { start: hexOfPage(startPage), end: hexOfPage(endPage), rights, name, offset };
+  return { start: hexOfPage(startPage), end: hexOfPage(endPage), rights, name: readableVmaName(name), offset };
 }
 
 /** The processes of an address space, the one that it was read with first. */

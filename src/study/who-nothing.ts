@@ -5,27 +5,25 @@
  * only what is sure is said.
  */
 import type { Machine, NothingThere } from "../capture/index.ts";
-import {
-  SWAP_ENTRY_KINDS,
-  SWAP_TYPE_MASK,
-  type SwapEntryKind,
-  swapLayoutFromConfig,
-  swapTypeTable,
-} from "../kernel/index.ts";
+import { SWAP_ENTRY_KINDS, SWAP_TYPE_MASK, type SwapEntryKind, swapTypeTable } from "../kernel/index.ts";
 import { flagNames } from "./flag-names.ts";
+import { swapLayoutOf } from "./swap-layout.ts";
 import { WHO_VERSION, type WhoVma, whoVmaOf } from "./who-maps.ts";
 
 /** States of NothingThere that are answers and not mistakes of the asker. */
 export type AnsweredNothing =
-  | Extract<NothingThere, { state: "empty" | "not-present" | "beyond-frames" }>
+  | Extract<NothingThere, { state: "empty" | "none-present" | "not-present" | "beyond-frames" }>
   | { readonly state: "unmapped"; readonly pfn: number };
 
 /** The answer where nobody maps a folio. */
 export interface WhoNothingReport {
   readonly schema: "foliometer-who-nothing";
   readonly version: typeof WHO_VERSION;
-  /** "empty": no entry; "unmapped": a frame that nobody who was read maps; "device": a frame without a count. */
-  readonly state: "empty" | "unmapped" | "device" | SwapEntryKind;
+  /**
+   * "empty": no entry; "none-present": none of many pages is mapped; "unmapped": a frame that nobody who was read maps;
+   * "device": a frame without a count.
+   */
+  readonly state: "empty" | "none-present" | "unmapped" | "device" | SwapEntryKind;
   readonly vma: WhoVma | null;
   /** Of "swap": area and slot. */
   readonly swap: { readonly area: number; readonly slot: string } | null;
@@ -33,19 +31,28 @@ export interface WhoNothingReport {
   readonly pfn: string | null;
   /** Of "unmapped": what kpageflags says of the frame. */
   readonly flags: readonly string[] | null;
+  /** Of "unmapped": how many mappings the kernel counts; above 0 somebody maps it who was not read. */
+  readonly kernelCount: number | null;
 }
 
-/** The report. `flags` of the frame that nobody maps, where they are known. */
+/** What the kernel says of a frame that nobody was seen to map. */
+export interface FrameNobodyMaps {
+  readonly flags: { readonly low: number; readonly high: number } | undefined;
+  readonly kernelCount: number | undefined;
+}
+
+/** The report; with `frame` what is known of the frame that nobody maps. */
 export function reportWhoNothing(
   nothing: AnsweredNothing,
   { options }: Pick<Machine, "options">,
-  flags: { readonly low: number; readonly high: number } | undefined,
+  { flags, kernelCount }: Partial<FrameNobodyMaps> = {},
 ): WhoNothingReport {
   const common = { schema: "foliometer-who-nothing", version: WHO_VERSION } as const;
-  const none = { vma: null, swap: null, pfn: null, flags: null };
+  const none = { vma: null, swap: null, pfn: null, flags: null, kernelCount: null };
   switch (nothing.state) {
     case "empty":
-      return { ...common, ...none, state: "empty", vma: nothing.vma === undefined ? null : whoVmaOf(nothing.vma) };
+    case "none-present":
+      return { ...common, ...none, state: nothing.state, vma: whoVmaOf(nothing.vma) };
     case "beyond-frames":
       return { ...common, ...none, state: "device", vma: whoVmaOf(nothing.vma), pfn: hex(nothing.frame) };
     case "unmapped":
@@ -55,10 +62,10 @@ export function reportWhoNothing(
         state: "unmapped",
         pfn: hex(nothing.pfn),
         flags: flags === undefined ? null : flagNames(flags),
+        kernelCount: kernelCount ?? null,
       };
     case "not-present": {
-      const config = new Map(Object.entries(options));
-      const layout = config.size === 0 ? undefined : swapLayoutFromConfig(config, { deviceTypes: 4 });
+      const layout = swapLayoutOf({ options });
       const type = nothing.frame % (SWAP_TYPE_MASK + 1);
       const state = SWAP_ENTRY_KINDS[swapTypeTable(layout)[type]];
       const slot = hex(Math.floor(nothing.frame / (SWAP_TYPE_MASK + 1)));

@@ -9,6 +9,7 @@
  *     before      0   0   1   2   2   3      a run on 41-43 maps before[44] - before[41] = 2 of the pages
  */
 import type { Capture, CountVerdict, NothingThere, PresentRuns } from "../capture/index.ts";
+import { FRAME_KIND_MASK, FRAME_LARGE, KIND_HUGETLB, KIND_NONE, KIND_UNCOUNTED } from "../kernel/index.ts";
 import type { How, WhoQuestion } from "./who-in-capture.ts";
 import { type MeantPages, meantPages } from "./who-in-capture.ts";
 import { WHO_VERSION, whoMachineOf } from "./who-maps.ts";
@@ -27,7 +28,7 @@ export async function reportRangeInCapture(
   const marks = markFrames(parts, meant, capture.frames.frameCount);
   const pages = new RangePages();
   const before = addPages(capture, marks, pages);
-  if (before.marked[marks.length] === 0) return { nothing: { state: "empty", vma: meant.first } };
+  if (before.marked[marks.length] === 0) return { nothing: { state: "none-present", vma: meant.first } };
   const refused = capture.processes.filter(({ state }) => state === "refused").length;
   const isCapture = how === "capture";
   return {
@@ -42,15 +43,59 @@ export async function reportRangeInCapture(
       processesRefused: refused,
       pagemapBytes: isCapture ? 0 : capture.cost.pagemapBytes,
       elapsedMs: isCapture ? performance.now() - started : capture.cost.elapsedMs,
-      counts: verdictOf(capture),
+      counts: verdictOf(capture, parts, marks),
     },
   };
 }
 
-/** What the capture's own comparison says of all its frames, these too. */
-function verdictOf({ agreement }: Capture): CountVerdict {
+/** What the capture's comparison with the kernel's counts says of the marked frames, and of no others. */
+function verdictOf(capture: Capture, parts: readonly PresentRuns[], marks: Uint8Array): CountVerdict {
+  const { agreement, frames, machine } = capture;
   if (!agreement.everyFrame || agreement.refusal !== null) return "unchecked";
-  return agreement.kernelCountsMore > 0 ? "kernel-counts-more" : "explained";
+  const averages = machine.mapcountConfig === "nopage";
+  const entries = countEntries(parts, marks.length);
+  const outside = averages ? outsideFolios(capture) : undefined;
+  let counted = false;
+  let fewer = false;
+  let unproved = false;
+  for (let pfn = 0; pfn < marks.length; pfn++) {
+    const kind = frames.kind[pfn] & FRAME_KIND_MASK;
+    if (marks[pfn] === 0 || kind === KIND_NONE || kind === KIND_UNCOUNTED) continue;
+    counted = true;
+    if (averages && (frames.kind[pfn] & FRAME_LARGE) !== 0 && kind !== KIND_HUGETLB) {
+      if (outside?.[pfn] === 1) return "kernel-counts-more";
+      unproved = true;
+    } else if (frames.mapcount[pfn] > entries[pfn]) return "kernel-counts-more";
+    else if (frames.mapcount[pfn] < entries[pfn]) fewer = true;
+  }
+  if (!counted) return "uncounted";
+  if (fewer) return "kernel-counts-fewer";
+  return unproved ? "average-agrees" : "explained";
+}
+
+/** Entries on each frame: what runs add at their first frame and take away behind their last, summed. */
+function countEntries(parts: readonly PresentRuns[], frameCount: number): Int32Array {
+  const entries = new Int32Array(frameCount + 1);
+  for (const { count, frame, pages, step } of parts) {
+    for (let row = 0; row < count; row++) {
+      const lowest = step[row] < 0 ? frame[row] - pages[row] + 1 : frame[row];
+      const times = step[row] === 0 ? pages[row] : 1;
+      entries[lowest] += times;
+      entries[step[row] === 0 ? lowest + 1 : lowest + pages[row]] -= times;
+    }
+  }
+  for (let pfn = 1; pfn < entries.length; pfn++) entries[pfn] += entries[pfn - 1];
+  return entries;
+}
+
+/** 1 for frames of folios that the kernel counts more mappings of than were found. */
+function outsideFolios({ folios, frames }: Capture): Uint8Array {
+  const outside = new Uint8Array(frames.frameCount);
+  for (let row = 0; row < folios.count; row++) {
+    const head = folios.headPfn[row];
+    if (folios.mappedOutside[row] > 0) outside.fill(1, head, head + 2 ** folios.order[row]);
+  }
+  return outside;
 }
 
 /** 1 for every frame that a meant page has. */

@@ -13,6 +13,8 @@ interface ReadSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** The value as Python writes it; JSON has no words for inf and nan, which are 0 above. */
+  readonly valueText: string;
   readonly timestamp: number | null;
 }
 
@@ -26,11 +28,12 @@ interface ReadFamily {
 
 /** Families as the parser of a dialect finds them, as JSON; an error of the parser is an error. */
 const READ = (module: string): string => `
-import json, sys
+import json, math, sys
 from prometheus_client.${module} import text_string_to_metric_families
 sys.stdin.reconfigure(newline="\\n")
 print(json.dumps([dict(name=f.name, type=f.type, unit=f.unit, documentation=f.documentation, samples=[
-  dict(name=s.name, labels=s.labels, value=s.value, timestamp=None if s.timestamp is None else float(s.timestamp))
+  dict(name=s.name, labels=s.labels, value=s.value if math.isfinite(s.value) else 0,
+  valueText=repr(float(s.value)), timestamp=None if s.timestamp is None else float(s.timestamp))
   for s in f.samples]) for f in text_string_to_metric_families(sys.stdin.read())]))`;
 
 function readMetrics(ctx: TestContext, dialect: MetricsDialect, text: string): ReadFamily[] {
@@ -79,7 +82,8 @@ test.for(DIALECTS)("the parser of %s finds every figure of every process that co
 });
 
 test("coverage and cost are metrics in their base units", (ctx) => {
-  const text = formatExportMetrics(REPORT, { dialect: "openmetrics", schemes: SCHEME_IDS, timestamps: false });
+  const report = { ...REPORT, coverage: { ...REPORT.coverage, processesEnded: 4 } };
+  const text = formatExportMetrics(report, { dialect: "openmetrics", schemes: SCHEME_IDS, timestamps: false });
   const families = new Map(readMetrics(ctx, "openmetrics", text).map((family) => [family.name, family]));
   expect(families.get("foliometer_capture_duration_seconds")).toMatchObject({
     unit: "seconds",
@@ -92,9 +96,42 @@ test("coverage and cost are metrics in their base units", (ctx) => {
   expect(states).toEqual([
     ["read", 5],
     ["refused", 1],
-    ["ended", 1],
+    ["ended", 4],
   ]);
   for (const { samples } of families.values()) for (const { timestamp } of samples) expect(timestamp).toBeNull();
+});
+
+test("what a scheme notices and what it misses are told apart, and a field that is not known is not there", (ctx) => {
+  const page = { ...REPORT.figures["page"], partialNoticed: 7, partialMissed: 3 };
+  const measured = { ...REPORT.measured, anonPagesBytes: null };
+  const report = { ...REPORT, measured, figures: { ...REPORT.figures, page } };
+  const text = formatExportMetrics(report, { dialect: "openmetrics", schemes: ["page"], timestamps: false });
+  const families = new Map(readMetrics(ctx, "openmetrics", text).map((family) => [family.name, family]));
+  const partial = families.get("foliometer_partially_mapped_folios")?.samples;
+  expect(partial?.map(({ labels, value }) => [labels, value])).toEqual([
+    [{ scheme: "page", noticed: "yes" }, 7],
+    [{ scheme: "page", noticed: "no" }, 3],
+  ]);
+  const fields = families.get("foliometer_meminfo_bytes")?.samples.map(({ labels }) => labels.field);
+  expect(fields).toEqual(["MemTotal", "Mapped", "AnonPages", "Mapped"]);
+});
+
+test("what chosen processes map is not given as the machine's meminfo, and what others map too is no disagreement", (ctx) => {
+  const coverage = { ...REPORT.coverage, framesDifferAfterSecondLook: 9, framesCountedMoreByKernel: 7 };
+  const read = (wholeMachine: boolean): ReadFamily[] => {
+    const report = { ...REPORT, wholeMachine, coverage };
+    const text = formatExportMetrics(report, { dialect: "openmetrics", schemes: SCHEME_IDS, timestamps: false });
+    return readMetrics(ctx, "openmetrics", text);
+  };
+  const of = (families: readonly ReadFamily[], name: string): readonly ReadSample[] =>
+    families.find((family) => family.name === name)?.samples ?? [];
+  const schemesOf = (samples: readonly ReadSample[]): Set<string | undefined> =>
+    new Set(samples.map(({ labels }) => labels.scheme));
+  const [all, chosen] = [read(true), read(false)];
+  expect(schemesOf(of(all, "foliometer_meminfo_bytes"))).toEqual(new Set([undefined, ...SCHEME_IDS]));
+  expect(schemesOf(of(chosen, "foliometer_meminfo_bytes"))).toEqual(new Set([undefined]));
+  expect(of(all, "foliometer_capture_frames_differing")).toMatchObject([{ value: 9 }]);
+  expect(of(chosen, "foliometer_capture_frames_differing")).toMatchObject([{ value: 2 }]);
 });
 
 test("--scheme leaves the figures of one scheme, and still says by which the kernel counts", async (ctx) => {
@@ -128,6 +165,29 @@ test("a line end in a name is a name's, and other controls become the replacemen
     expect(samples[0].labels.name).toBe("a\nb\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}");
   }
 });
+
+test.for(DIALECTS)(
+  "values without bound and families without samples, as the parser of %s reads them",
+  (dialect, ctx) => {
+    const values = [Infinity, -Infinity, 0, 1e21, 1e-7, 0.1];
+    const samples = values.map((value, index) => ({ labels: { index }, value }));
+    const families: MetricFamily[] = [
+      { name: "nothing", type: "gauge", help: "Nothing.", samples: [] },
+      { name: "values", type: "gauge", help: "Values.", samples: [...samples, { labels: {}, value: Number.NaN }] },
+    ];
+    const found = readMetrics(ctx, dialect, formatMetrics(families, { dialect }));
+    expect(found.map(({ name }) => name)).toEqual(["values"]);
+    expect(found[0].samples.map(({ valueText }) => valueText)).toEqual([
+      "inf",
+      "-inf",
+      "0.0",
+      "1e+21",
+      "1e-07",
+      "0.1",
+      "nan",
+    ]);
+  },
+);
 
 test("a text that was cut short is refused by the parser", (ctx) => {
   const text = formatExportMetrics(REPORT, { dialect: "openmetrics", schemes: ["page"], timestamps: false });

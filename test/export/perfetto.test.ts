@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import protobuf from "protobufjs";
 import { afterAll, expect, test } from "vitest";
+import { openCapture } from "../../src/capture/index.ts";
 import { Recorder } from "../../src/capture/recorder.ts";
 import { type TracedCapture, formatPerfettoTrace } from "../../src/report/index.ts";
 import { makeTestDirectory } from "../captured-child.ts";
@@ -162,8 +163,9 @@ test("captures of one boot become one trace; those of another are refused", asyn
     return to;
   });
   const given = await foliometer("export", late, early, "--format", "perfetto", "-o", path, "--threads", "1");
-  // A process of the made-up capture is refused.
+  // Processes of the made-up capture are refused.
   expect(given.code).toBe(3);
+  expect(given.stderr.match(/^foliometer: incomplete: 2 processes could not be read\.$/gm)).toHaveLength(2);
   const times = readTrace(readFileSync(path))
     .filter(({ trackDescriptor }) => trackDescriptor === undefined)
     .map(({ timestamp }) => Number(timestamp));
@@ -182,6 +184,23 @@ test("captures of one boot become one trace; those of another are refused", asyn
   );
   expect(stderr).toContain("foliometer: A trace has one clock: these captures are of different boots or machines.\n");
   expect(code).toBe(2);
+});
+
+test("a trace is incomplete if one of its captures is, whichever", async () => {
+  const facts = madeUpFacts();
+  const whole = await openCapture(SAMPLE, { threads: 1 });
+  const { bootId } = whole.machine;
+  await whole.close();
+  const incomplete = join(directory.path, "incomplete");
+  writeMadeUpCapture(incomplete, MADE_UP_RUNS, { ...facts, machine: { ...facts.machine, bootId } });
+  const how = ["--format", "perfetto", "-o", join(directory.path, "both.pftrace"), "--threads", "1"];
+  expect((await foliometer("export", SAMPLE, ...how)).code).toBe(0);
+  for (const both of [
+    [incomplete, SAMPLE],
+    [SAMPLE, incomplete],
+  ]) {
+    expect((await foliometer("export", ...both, ...how)).code).toBe(3);
+  }
 });
 
 /** Rss by pid and time, as Perfetto's counter mem.rss has it. */

@@ -17,6 +17,7 @@ import type { Readers } from "../../src/capture/readers.ts";
 import { RunBlocks } from "../../src/capture/run-blocks.ts";
 import { collectEvents, collectHistograms, countRuns, type PassTables } from "../../src/capture/run-passes.ts";
 import { selectFrames, selectPages } from "../../src/capture/selected-runs.ts";
+import { collectSwappedRuns } from "../../src/capture/swapped-runs.ts";
 import { FolioColumns, type FolioKind, type MapsVma } from "../../src/kernel/index.ts";
 import { FakeSystemCalls, rawEntries, type WordFiles, writeKpageflags, writePagemap } from "./fake-proc.ts";
 import type { SmallMachine, SmallProcess } from "./small-machine.ts";
@@ -113,6 +114,7 @@ export async function captureSmallMachine(
     countClasses: (classOfFrame, classCount) =>
       Promise.resolve(runs.map((of) => collectHistograms(of, tables, classOfFrame, classCount))),
     presentRuns: (choice) => Promise.resolve(runs.flatMap((of) => collectPresentRuns(of, tables, choice))),
+    swappedRuns: (isWanted) => Promise.resolve(runs.flatMap((of) => collectSwappedRuns(of, tables, isWanted))),
     runsOfFrames: (intervals) => Promise.resolve(runs.flatMap((of) => selectFrames(of, tables, intervals))),
     runsOfPages: (selection) => Promise.resolve(runs.flatMap((of) => selectPages(of, tables, selection))),
     flagsOfFrame: (pfn) => readFlagsOf(flagsFd, pfn),
@@ -183,6 +185,7 @@ function factsOf(
   | "folios"
   | "countClasses"
   | "presentRuns"
+  | "swappedRuns"
   | "runsOfFrames"
   | "runsOfPages"
   | "flagsOfFrame"

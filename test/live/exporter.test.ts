@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { IncrementalReader } from "../../src/capture/index.ts";
 import { SharedScrape, startMetricsServer, startScrapeThread } from "../../src/server/index.ts";
 import { type FigureGroup, MachineScraper, type Scrape, type ScrapeChoice } from "../../src/study/index.ts";
 import { requireFile, requireRoot } from "../full-run.ts";
@@ -14,6 +15,9 @@ const EVERY_PROCESS: ScrapeChoice = { by: "process", top: Infinity, schemes: ["p
 
 /** Processes that can be read one at a time, some of which are refused. */
 const ROUNDS = 8;
+
+/** Longer than the reading of a machine takes the processor. */
+const PAUSE_MS = 1000;
 
 afterAll(async () => {
   await scraper?.close();
@@ -72,10 +76,38 @@ test("a process that changed and was not reached is stale, with the figures of i
   for (const target of targets) await target.ask("write a 0 100");
   const after = await scrapeAll(0.001);
   expect(after.gaps.stale).toBeGreaterThanOrEqual(targets.length - 1);
+  expect(after.oldestReadAtMs).toBeLessThan(after.beganAtMs);
   const stale = targets.filter((target) => groupOf(after, target).stale === 1);
   expect(stale.length).toBeGreaterThanOrEqual(targets.length - 1);
   for (const target of stale) {
     expect(groupOf(after, target).figures.rssBytes).toBe(groupOf(before, target).figures.rssBytes);
+  }
+});
+
+test("what seems unchanged is read again in turn where there is a budget for it", async (ctx) => {
+  requireRoot(ctx);
+  await scrapeAll();
+  // A share of so much is enough for a whole machine.
+  const { processesRead, groups } = await scrapeAll(1_000_000);
+  expect(processesRead).toBeGreaterThanOrEqual(groups.groups.length * 0.9);
+});
+
+test("time that passes without work while processes are read is reading, and not for the figures to make up for", async (ctx) => {
+  requireRoot(ctx);
+  const reader = new IncrementalReader();
+  try {
+    let pauses = 0;
+    const pause = async (): Promise<void> => {
+      if (pauses++ === 0) await new Promise((go) => setTimeout(go, PAUSE_MS));
+    };
+    const { reading } = await reader.refresh({ budgetMs: Infinity, turnMs: 0, pause });
+    expect(pauses).toBeGreaterThan(0);
+    expect(reading.readClockMs).toBeGreaterThan(PAUSE_MS * 0.9);
+    const { elapsedMs, phasesMs } = await scrapeAll();
+    expect(phasesMs.read + phasesMs.figures).toBeCloseTo(elapsedMs);
+    expect(Math.min(phasesMs.read, phasesMs.figures)).toBeGreaterThan(0);
+  } finally {
+    reader.close();
   }
 });
 

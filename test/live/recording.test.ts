@@ -121,6 +121,20 @@ test("a command is recorded until it ends, and its exit code passed on", async (
   await capture.close();
 });
 
+test("a directory that fails while it is recorded into ends the recording, which is incomplete", async (ctx) => {
+  requireRoot(ctx);
+  const target = targetProgram(ctx).start();
+  const options = ["--interval", "50ms", "--pid", String(target.pid), "--threads", "1", "--json"];
+  const recorded = foliometer("record", "-o", directory, ...options);
+  while (!existsSync(join(directory, "000001"))) await new Promise((resolve) => setTimeout(resolve, 20));
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
+  const { stdout, stderr, code } = await recorded;
+  expect(stderr).toMatch(/^foliometer: [^\n]+\.\n$/);
+  expect(JSON.parse(stdout)).toMatchObject({ ended: "failed", exitCode: null });
+  expect(code).toBe(3);
+  target.kill();
+});
+
 test("an orphan stays a descendant of the one that it came from, once it was seen", async (ctx) => {
   const target = targetProgram(ctx).start();
   const child = await target.fork();

@@ -1,23 +1,28 @@
 /**
- * Watching a running machine: what is read anew and what is kept give the figures that the kernel prints, and the screen
- * takes a terminal and gives it back.
+ * Watching a running machine: what is read anew and what is kept give the figures that the kernel prints.
  *
- * Targets stand still when they are looked at. The screen runs as its users run it, on a terminal of its own (script).
+ * Targets stand still when they are looked at.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect, test, type TestContext } from "vitest";
-import { IncrementalReader } from "../../src/capture/index.ts";
+import { afterAll, expect, test } from "vitest";
+import { type IncrementalCapture, IncrementalReader, type RefreshOptions } from "../../src/capture/index.ts";
 import { SCHEMES } from "../../src/schemes/index.ts";
 import { type WatchStudy, type WatchedProcess, studyMoment, studyVma, studyVmas } from "../../src/study/index.ts";
-import { requireCommand, requireFile } from "../full-run.ts";
+import { requireFile } from "../full-run.ts";
 import { reportOf, reported } from "./captured.ts";
 import { privateKb, rollup } from "./kernel-view.ts";
+import { withFolios } from "./folios.ts";
 import { startMenagerie } from "./menagerie.ts";
 import { endTargets, type Target, targetProgram } from "./target.ts";
 
+const home = mkdtempSync(join(tmpdir(), "foliometer-watch-"));
+
 afterAll(async () => {
-  for (const terminal of WatchedTerminal.running) terminal.kill();
+  rmSync(home, { recursive: true, force: true });
   await endTargets();
 });
 
@@ -37,7 +42,12 @@ async function withReader<T>(body: (reader: IncrementalReader) => Promise<T>): P
   }
 }
 
-async function look(reader: IncrementalReader, options = ALL): Promise<WatchStudy> {
+/** Starts a process in the target's address space (CLONE_VM). */
+async function pidOfSharer(target: Target): Promise<number> {
+  return Number((await target.ask("share"))[0]);
+}
+
+async function look(reader: IncrementalReader, options: RefreshOptions = ALL): Promise<WatchStudy> {
   return studyMoment(await reader.refresh(options), SCHEMES);
 }
 
@@ -115,6 +125,43 @@ test(
   },
 );
 
+test("who shares an address space has its figures in the moment in which the owner executes", async (ctx) => {
+  const target = targetProgram(ctx).start();
+  await target.askAll("map small anon 1000", "write small 0 1000");
+  const sharers = [await pidOfSharer(target), await pidOfSharer(target)];
+  await withReader(async (reader) => {
+    const before = await reader.refresh(ALL);
+    const stateOf = ({ processes }: IncrementalCapture, pid: number): string | undefined =>
+      processes.find((process) => process.pid === pid)?.state;
+    expect([target.pid, ...sharers].map((pid) => stateOf(before, pid))).toEqual(["complete", "shares-mm", "shares-mm"]);
+    await target.ask("execute");
+    await target.map("map other anon 10");
+    const after = await look(reader);
+    expectKernelFigures(after, target);
+    // The first of them that is read has the address space, whichever it is.
+    expect(new Set(sharers.map((pid) => stateOf(after.capture, pid)))).toEqual(new Set(["complete", "shares-mm"]));
+    const owner = after.moment.processes.find(({ pid, state }) => sharers.includes(pid) && state === "complete");
+    expect((owner?.rssBytes ?? 0) / KIB).toBe(rollup(owner?.pid ?? 0).rss);
+    expect(owner?.schemes["page"].ussBytes.least).toBeGreaterThanOrEqual(1000 * 4 * KIB);
+  });
+  for (const pid of sharers) process.kill(pid, "SIGKILL");
+});
+
+test("who shares an address space is not counted beside it when its VMAs were split since", async (ctx) => {
+  const target = targetProgram(ctx).start();
+  await target.askAll("map small anon 1000", "write small 0 1000");
+  const sharer = await pidOfSharer(target);
+  await withReader(async (reader) => {
+    await reader.refresh(ALL);
+    // Nothing of it shows in stat: only the sharer, which is in view, is read.
+    await target.ask("protect small 100 5 1");
+    const study = await look(reader, { ...ALL, first: new Set([sharer]) });
+    expectKernelFigures(study, target);
+    expect(study.moment.processes.find(({ pid }) => pid === sharer)?.state).toBe("shares-mm");
+  });
+  process.kill(sharer, "SIGKILL");
+});
+
 test("who stands still is not read again, but for its turn", async (ctx) => {
   const target = targetProgram(ctx).start();
   await target.askAll("map small anon 5000", "write small 0 5000");
@@ -132,7 +179,7 @@ test("who stands still is not read again, but for its turn", async (ctx) => {
 
 test("a VMA's folios add up to what it maps, and its sharers are those who map its pages", async (ctx) => {
   const target = targetProgram(ctx).start();
-  await target.askAll("map small anon 64", "write small 0 64");
+  await target.askAll("map small anon 64", "write small 0 64", "map zero anon 600", "read zero 0 64");
   const child = await target.fork();
   await child.ask("write small 0 16 3");
   await withReader(async (reader) => {
@@ -145,132 +192,55 @@ test("a VMA's folios add up to what it maps, and its sharers are those who map i
     const sharers = contents?.sharers.filter(({ pid }) => pid === child.pid);
     expect(sharers).toEqual([{ pid: child.pid, name: "target", bytes: 48 * 4 * KIB }]);
     expect(await studyVma(study, target.pid, 1)).toBeUndefined();
+    // Pages that were read and never written are the zero page: everybody's, and nobody's memory.
+    const zero = Number.parseInt((await target.ask("where zero"))[0] ?? "", 16) / 4096;
+    const ofZero = await studyVma(study, target.pid, zero);
+    expect({ rss: ofZero?.vma.rssBytes, folios: ofZero?.folios, sharers: ofZero?.sharers }).toEqual({
+      rss: 0,
+      folios: [],
+      sharers: [],
+    });
     expect(studyVmas(study, 2 ** 22)).toBeUndefined();
   });
 });
 
-const ENTER_SCREEN = "\u001b[?1049h";
-const LEAVE_SCREEN = "\u001b[?1049l";
-const WRAP_AND_CURSOR = "\u001b[?7h\u001b[?25h";
+test("a VMA's large folios are shared by whoever maps them beside it, and lack what nobody maps", async (ctx) => {
+  const program = targetProgram(ctx);
+  const target = program.start();
+  const start = await withFolios(ctx, program, async ({ writeHuge }) => writeHuge(target, "big", 2));
+  // Two VMAs: the second folio lies in both.
+  await target.askAll("protect big 600 424 1", "advise big 100 50 4");
+  await withReader(async (reader) => {
+    const foliosOf = async (study: WatchStudy) => {
+      const contents = await studyVma(study, target.pid, start);
+      return contents?.folios.map(({ order, folios, mappedBytes, partialFolios, unmappedBytes, sharedFolios }) => ({
+        order,
+        folios,
+        mapped: mappedBytes / 4096,
+        partialFolios,
+        unmapped: unmappedBytes / 4096,
+        sharedFolios,
+      }));
+    };
+    const alone = { order: 9, folios: 2, mapped: 550, partialFolios: 1, unmapped: 50, sharedFolios: 1 };
+    expect(await foliosOf(await look(reader))).toEqual([alone]);
+    await target.fork();
+    expect(await foliosOf(await look(reader))).toEqual([{ ...alone, sharedFolios: 2 }]);
+  });
+});
+
+test("a VMA is listed by its file's name as people read it", async (ctx) => {
+  const target = targetProgram(ctx).start();
+  const path = join(home, "日本語-é");
+  writeFileSync(path, Buffer.alloc(4096));
+  await target.askAll(`open file ${path}`, "mapfd named file 0 1 shared", "read named 0 1");
+  await withReader(async (reader) => {
+    const vmas = studyVmas(await look(reader), target.pid);
+    expect(vmas?.map(({ name }) => name)).toContain(path);
+  });
+});
+
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-
-/** The screen on a terminal of 100 columns and 30 rows; behind it the shell prints its exit code and the terminal's state. */
-class WatchedTerminal {
-  /** Those that a test did not see the end of. */
-  static readonly running = new Set<WatchedTerminal>();
-  readonly child: ChildProcess;
-  output = "";
-  private readonly ended: Promise<unknown>;
-
-  constructor(ctx: TestContext, options = "") {
-    const script = requireCommand(ctx, "script");
-    requireFile(ctx, MAIN);
-    const line = `stty cols 100 rows 30; sh -c 'echo "PID $$"; exec "${process.execPath}" "${MAIN}" watch --interval 200ms ${options}'; echo "CODE $?"; stty -a`;
-    this.child = spawn(script, ["-qec", line, "/dev/null"], {
-      stdio: ["pipe", "pipe", "inherit"],
-      env: { ...process.env, TERM: "xterm", NO_COLOR: "1" },
-    });
-    this.ended = new Promise((resolve) => this.child.once("close", resolve));
-    WatchedTerminal.running.add(this);
-    this.child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.output += text));
-  }
-
-  get pid(): number {
-    return Number(/PID (\d+)/.exec(this.output)?.[1]);
-  }
-
-  press(keys: string): void {
-    this.child.stdin?.write(keys);
-  }
-
-  /** Ends the screen, and with it the shell behind it. */
-  kill(): void {
-    if (this.pid > 0) process.kill(this.pid, "SIGKILL");
-    else this.child.kill("SIGKILL");
-  }
-
-  /** Waits for output from `from` on that matches, or ends with a text. */
-  async see(wanted: RegExp | string, from = 0): Promise<void> {
-    for (let waits = 0; waits < 600; waits++) {
-      const output = this.output.slice(from);
-      if (typeof wanted === "string" ? output.endsWith(wanted) : wanted.test(output)) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`${wanted} did not come: ${JSON.stringify(this.output.slice(-2000))}`);
-  }
-
-  /** The output behind the screen, when all has ended. */
-  async end(): Promise<string> {
-    await this.ended;
-    WatchedTerminal.running.delete(this);
-    return this.output.slice(this.output.lastIndexOf(LEAVE_SCREEN));
-  }
-}
-
-/** The first screen again, with cursor and line wrap, and input by lines with echo. */
-function expectRestored(terminal: WatchedTerminal, behind: string): void {
-  expect(behind.startsWith(LEAVE_SCREEN)).toBe(true);
-  expect(terminal.output).toContain(`${WRAP_AND_CURSOR}${LEAVE_SCREEN}`);
-  expect(behind).toMatch(/(?<!-)\bicanon\b/);
-  expect(behind).toMatch(/(?<!-)\becho\b/);
-}
-
-test("keys lead into a process, a VMA and back, and q gives the terminal back", async (ctx) => {
-  targetProgram(ctx);
-  const terminal = new WatchedTerminal(ctx);
-  await terminal.see(/Processes by pss/);
-  const steps: readonly (readonly [string, RegExp])[] = [
-    ["R", /Processes by rss/],
-    ["h", /Any key goes back/],
-    ["x", /q quit/],
-    ["/watch\r", /filter: watch/],
-    ["\r", /VMAs by rss of \d+/],
-    ["\r", /VMA at [0-9a-f]+ of/],
-    [" ", /FROZEN/],
-    [" ", /every 200 ms/],
-    ["\u001b", /VMAs by rss/],
-    ["\u001b", /Processes by rss/],
-  ];
-  for (const [keys, shown] of steps) {
-    const from = terminal.output.length;
-    terminal.press(keys);
-    await terminal.see(shown, from);
-  }
-  terminal.press("q");
-  const behind = await terminal.end();
-  expect(behind).toContain("CODE 0");
-  expectRestored(terminal, behind);
-});
-
-const SIGNALS = [
-  { signal: "SIGTERM", code: 143 },
-  { signal: "SIGINT", code: 130 },
-  { signal: "SIGHUP", code: 129 },
-] as const;
-
-test.for(SIGNALS)("$signal gives the terminal back", async ({ signal, code }, ctx) => {
-  targetProgram(ctx);
-  const terminal = new WatchedTerminal(ctx);
-  await terminal.see(/Processes by pss/);
-  process.kill(terminal.pid, signal);
-  const behind = await terminal.end();
-  expect(behind).toContain(`CODE ${code}`);
-  expectRestored(terminal, behind);
-});
-
-test("Ctrl-Z gives the terminal back, and who goes on has the screen again", async (ctx) => {
-  targetProgram(ctx);
-  const terminal = new WatchedTerminal(ctx);
-  await terminal.see(/Processes by pss/);
-  terminal.press("\u001a");
-  await terminal.see(LEAVE_SCREEN);
-  const from = terminal.output.length;
-  process.kill(terminal.pid, "SIGCONT");
-  await terminal.see(/Processes by pss/, from);
-  expect(terminal.output.slice(from)).toContain(ENTER_SCREEN);
-  terminal.press("q");
-  expectRestored(terminal, await terminal.end());
-});
 
 test("without a terminal it is one sentence, and --batch prints moments", async (ctx) => {
   targetProgram(ctx);

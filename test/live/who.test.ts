@@ -2,7 +2,7 @@
  * Who maps a page of the running machine: targets whose mappings a test has made, found by their page tables and by the
  * kernel's counts; and what is said where there is no page.
  */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, afterAll, expect, test } from "vitest";
 import {
@@ -24,12 +24,14 @@ import {
   reportWhoRange,
   studyUnderused,
 } from "../../src/study/index.ts";
+import { formatDevice } from "../../src/cli/who-question.ts";
 import { foliometer } from "../foliometer-in-process.ts";
 import { skipAlways } from "../full-run.ts";
 import { only, withCapture } from "./captured.ts";
 import { withFolios } from "./folios.ts";
 import { framesOf, kpagecount, pagemap } from "./kernel-view.ts";
 import { mergedPages, startHugetlb } from "./menagerie.ts";
+import { withSwap } from "./swap.ts";
 import { type Target, endTargets, targetProgram } from "./target.ts";
 
 const QUIET = { retry: 3 };
@@ -93,6 +95,14 @@ test("a THP that a child has in part is drawn page by page, by PMD and by PTEs",
     expect(report.totals).toMatchObject({ entries: 501, pmdEntries: 1, addressSpaces: 2, outside: 0 });
     expect(report.mapcounts.found).toEqual(report.mapcounts.kernel);
     expect(report.mapcounts.found[105]).toBe(1);
+    const wants = ({ startPage, endPage }: { readonly startPage: number; readonly endPage: number }): boolean =>
+      startPage <= start && start < endPage;
+    const range = reportWhoRange(foundAt({ kind: "vmas", pid: parent.pid, wants }));
+    expect([range.largeBytes, range.present.anonBytes]).toEqual([512 * 4096, 512 * 4096]);
+    expect(range.mapcounts).toEqual([
+      { mapcount: 1, pages: 12 },
+      { mapcount: 2, pages: 500 },
+    ]);
     // A capture of both says the same.
     await withCapture(only(parent, child), async (capture) => {
       const question = { kind: "address", pid: child.pid, page: start + 200 } as const;
@@ -125,9 +135,8 @@ test("pages of a file are found at any address, private copies are not", QUIET, 
   expect(report.mappers.map(({ vma }) => vma.rights)).toEqual(["rw-p", "rw-s"]);
   // The copy is the first's alone; the file's own page there only the second maps.
   expect(pieces(whoAt(first.pid, whole + 40), first)).toEqual(["0 0+1 pte"]);
-  const { dev, ino } = statSync(path);
-  const hex = (number: number): string => number.toString(16).padStart(2, "0");
-  const file = { device: `${hex(Math.floor(dev / 256) % 4096)}:${hex(dev % 256)}`, inode: ino };
+  const { dev, ino } = statSync(path, { bigint: true });
+  const file = { device: formatDevice(Number(dev)), inodeText: String(ino) };
   const byFile = foundAt({ kind: "file", file, startPage: 40, endPage: 41, folio: true });
   expect(reportWho(byFile, []).folio.pfn).toBe(
     report.folio.order > 0 ? report.folio.pfn : `0x${framesOf(second.pid, part + 8, 1)[0].toString(16)}`,
@@ -139,6 +148,23 @@ test("pages of a file are found at any address, private copies are not", QUIET, 
     [second.pid, 32],
   ]);
   expect(range.search.counts).toBe("explained");
+});
+
+test("a file that many VMAs show is asked about range by range all the same", QUIET, async (ctx) => {
+  const program = targetProgram(ctx);
+  const path = join(program.folder, "who-often");
+  const pages = 8192;
+  writeFileSync(path, Buffer.alloc(pages * 4096, "foliometer"));
+  const target = program.start();
+  await target.ask(`open often ${path}`);
+  for (let at = 0; at < 10; at++) {
+    await target.askAll(`mapfd often${at} often 0 ${pages} shared`, `read often${at} ${100 * at} 10`);
+  }
+  const { dev, ino } = statSync(path, { bigint: true });
+  const file = { device: formatDevice(Number(dev)), inodeText: String(ino) };
+  const report = reportWhoRange(foundAt({ kind: "file", file, startPage: 0, endPage: Infinity, folio: false }));
+  expect(report.mappers).toHaveLength(10);
+  expect(report.search).toMatchObject({ how: "candidates", counts: "explained" });
 });
 
 test(
@@ -211,6 +237,9 @@ test("where there is no page it is said what is there instead", QUIET, async (ct
   const start = await target.map("map holes anon 16");
   await target.ask("read holes 3 1");
   expect(nothingAt({ kind: "address", pid, page: start }).state).toBe("empty");
+  const none = await target.map("map none anon 4");
+  const wants = ({ startPage }: { readonly startPage: number }): boolean => startPage === none;
+  expect(nothingAt({ kind: "vmas", pid, wants }).state).toBe("none-present");
   expect(nothingAt({ kind: "address", pid, page: 1 }).state).toBe("not-mapped");
   const zero = foundAt({ kind: "address", pid, page: start + 3 });
   expect(judgeCounts(zero)).toBe("uncounted");
@@ -223,17 +252,17 @@ test("where there is no page it is said what is there instead", QUIET, async (ct
 });
 
 test("a page that was swapped out is, with its slot", QUIET, async (ctx) => {
-  if (readFileSync("/proc/swaps", "utf8").trim().split("\n").length < 2) {
-    return skipAlways(ctx, "this machine has no swap");
-  }
-  const target = targetProgram(ctx).start();
-  const start = await target.map("map out anon 8");
-  const MADV_PAGEOUT = 21;
-  await target.askAll("write out 0 8", `advise out 0 8 ${MADV_PAGEOUT}`);
-  const swapped = pagemap(target.pid, start, 8).findIndex((entry) => (entry & (1n << 62n)) !== 0n);
-  if (swapped < 0) return skipAlways(ctx, "this machine swaps nothing out");
-  const { stdout } = await foliometer("who", String(target.pid), ((start + swapped) * 4096).toString(16));
-  expect(stdout).toMatch(/swapped out: area \d+, slot 0x[0-9a-f]+\.$/m);
+  const program = targetProgram(ctx);
+  await withSwap(ctx, 16, async () => {
+    const target = program.start();
+    const start = await target.map("map out anon 8");
+    const MADV_PAGEOUT = 21;
+    await target.askAll("write out 0 8", `advise out 0 8 ${MADV_PAGEOUT}`);
+    const swapped = pagemap(target.pid, start, 8).findIndex((entry) => (entry & (1n << 62n)) !== 0n);
+    expect(swapped).toBeGreaterThanOrEqual(0);
+    const { stdout } = await foliometer("who", String(target.pid), ((start + swapped) * 4096).toString(16));
+    expect(stdout).toMatch(/swapped out: area \d+, slot 0x[0-9a-f]+\.$/m);
+  });
 });
 
 test("a VMA's pages are shared as far as a child has not written to them, in a capture too", QUIET, async (ctx) => {
