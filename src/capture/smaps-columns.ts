@@ -12,13 +12,17 @@ export class SmapsColumns {
   /** VMAs that have facts. */
   count = 0;
   private readonly figures: ReadonlyMap<SmapsColumn["key"], Float64Array>;
+  /** The same, for a look at all of them. */
+  private readonly columns: readonly (readonly [SmapsColumn["key"], Float64Array])[];
   /** VmFlags as printed, null where there are no facts. Most VMAs share a few texts. */
   private readonly flags: (string | null)[];
+  private readonly flagLists = new Map<string, readonly string[]>();
   private readonly sizes: Float64Array;
 
   /** `vmaCount` 0 where no facts are wanted: then every VMA is without. */
   constructor(vmaCount: number) {
     this.figures = new Map(SMAPS_COLUMNS.map(({ key }) => [key, new Float64Array(vmaCount).fill(Number.NaN)]));
+    this.columns = [...this.figures];
     this.flags = Array.from({ length: vmaCount }, () => null);
     this.sizes = new Float64Array(vmaCount);
   }
@@ -46,13 +50,21 @@ export class SmapsColumns {
   fields(row: number): SmapsVmaFields | undefined {
     const flags = this.vmFlags(row);
     if (flags === null) return undefined;
-    const vmFlags = flags.split(" ").filter((flag) => flag !== "");
-    const fields: Record<string, unknown> = { size: this.sizes[row], vmFlags };
-    for (const { key } of SMAPS_COLUMNS) {
-      const value = this.figure(key, row);
-      if (value !== null) fields[key] = value;
+    const fields: Record<string, unknown> = { size: this.sizes[row], vmFlags: this.flagsIn(flags) };
+    for (const [key, values] of this.columns) {
+      const value = values[row];
+      if (!Number.isNaN(value)) fields[key] = value;
     }
     return fields as unknown as SmapsVmaFields;
+  }
+
+  private flagsIn(text: string): readonly string[] {
+    let flags = this.flagLists.get(text);
+    if (flags === undefined) {
+      flags = text.split(" ").filter((flag) => flag !== "");
+      this.flagLists.set(text, flags);
+    }
+    return flags;
   }
 }
 

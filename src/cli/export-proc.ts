@@ -7,7 +7,7 @@
 import type { Capture, CapturedProcess, StoredCapture } from "../capture/index.ts";
 import type { SmapsRollup, SmapsVma } from "../kernel/index.ts";
 import type { Scheme } from "../schemes/index.ts";
-import type { CaptureReport, HistoryChoice } from "../study/index.ts";
+import type { CaptureReport, CaptureSums, HistoryChoice } from "../study/index.ts";
 import { UsageError } from "./exit-codes.ts";
 import {
   type Owner,
@@ -23,6 +23,8 @@ import {
 export interface ProcExport {
   readonly capture: Capture;
   readonly report: CaptureReport;
+  /** Of the report's schemes. */
+  readonly sums: CaptureSums;
   readonly schemes: readonly Scheme[];
   readonly history: HistoryChoice;
   /** Processes that are wanted. */
@@ -85,16 +87,15 @@ export async function writeProc(target: string, given: ProcExport): Promise<Proc
 
 async function writeTree(
   tree: ProcTree,
-  { capture, report, history, wants }: ProcExport,
+  { capture, report, sums, history, wants }: ProcExport,
   scheme: Scheme,
   result: { readonly missing: Set<number>; readonly estimated: string[] },
 ): Promise<void> {
-  const [{ formatProcMachine, formatProcProcess }, { prepareSmaps, smapsOfProcess }, { SCHEMES }] = await Promise.all([
+  const [{ formatProcMachine, formatProcProcess }, { prepareSmapsFrom, smapsOfProcess }] = await Promise.all([
     import("../report/index.ts"),
     import("../study/index.ts"),
-    import("../schemes/index.ts"),
   ]);
-  const prepared = await prepareSmaps(capture, { scheme, all: SCHEMES, history });
+  const prepared = prepareSmapsFrom(capture, sums, { scheme, history });
   for (const { path, text, encoding } of formatProcMachine(capture.machine, meminfoOf(report, scheme.id))) {
     await tree.addFile(path, Buffer.from(text, encoding), ROOT);
   }

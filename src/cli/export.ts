@@ -238,7 +238,10 @@ async function writeTables(directory: string, tables: readonly ExportTable[]): P
   });
 }
 
-async function writeProcFormat({ capture, report, schemes }: ExportSource, options: ExportOptions): Promise<boolean> {
+async function writeProcFormat(
+  { capture, report, sums, schemes }: ExportSource,
+  options: ExportOptions,
+): Promise<boolean> {
   const [{ checkProcSource, checkProcTarget, writeProc }, { tell }, { formatQuantity }] = await Promise.all([
     import("./export-proc.ts"),
     import("./run-action.ts"),
@@ -251,6 +254,7 @@ async function writeProcFormat({ capture, report, schemes }: ExportSource, optio
   const { missing, estimated } = await writeProc(options.output, {
     capture,
     report,
+    sums,
     schemes,
     history: options.history ?? MOST_PRIVATE,
     wants,

@@ -313,14 +313,27 @@ function formatExtras(extras: readonly SmapsExtraLine[], after: string): string 
   return text;
 }
 
+/** Lines of small values by figure and value: of half a million lines that a machine prints, nearly all are among these. */
+const SMALL_VALUES = 1024;
+const smallLines: readonly (string | undefined)[][] = FIGURE_LINES.map(() => []);
+
+function formatFigure(index: number, value: number): string {
+  if (value >= SMALL_VALUES) return formatLine(index, value);
+  return (smallLines[index][value] ??= formatLine(index, value));
+}
+
+function formatLine(index: number, value: number): string {
+  const start = PADDED_STARTS[index];
+  return `${start}${value.toString().padStart(LINE_COLUMNS - start.length, " ")}${FIGURE_LINES[index].unit}\n`;
+}
+
 function formatFigures(numbers: Readonly<NumberFields>, extras: readonly SmapsExtraLine[]): string {
   let text = formatExtras(extras, "");
   for (let index = 0; index < FIGURE_LINES.length; index++) {
-    const { label, key, unit } = FIGURE_LINES[index];
+    const { label, key } = FIGURE_LINES[index];
     const value = numbers[key];
     if (value === undefined) continue;
-    const start = PADDED_STARTS[index];
-    text += `${start}${value.toString().padStart(LINE_COLUMNS - start.length, " ")}${unit}\n`;
+    text += formatFigure(index, value);
     if (extras.length > 0) text += formatExtras(extras, label);
   }
   return text;
@@ -328,10 +341,15 @@ function formatFigures(numbers: Readonly<NumberFields>, extras: readonly SmapsEx
 
 /** The smaps block of one VMA, header to VmFlags, with its last newline. */
 export function formatSmapsVma(vma: SmapsVma): string {
+  return formatSmapsBlock(formatMapsHeader(vma.header), vma);
+}
+
+/** The same for whoever has formatted the header already, as a line of maps. */
+export function formatSmapsBlock(header: string, vma: Pick<SmapsVma, "fields" | "extras">): string {
   const flags = vma.fields.vmFlags.map((flag) => `${flag} `).join("");
   const figures = formatFigures(vma.fields, vma.extras);
   const end = formatExtras(vma.extras, VM_FLAGS_LABEL);
-  return `${formatMapsHeader(vma.header)}\n${figures}${VM_FLAGS_LABEL}: ${flags}\n${end}`;
+  return `${header}\n${figures}${VM_FLAGS_LABEL}: ${flags}\n${end}`;
 }
 
 /** The whole of smaps_rollup, with its last newline. */

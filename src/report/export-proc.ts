@@ -17,7 +17,7 @@ import {
   formatMapsHeader,
   formatMeminfoText,
   formatSmapsRollup,
-  formatSmapsVma,
+  formatSmapsBlock,
 } from "../kernel/index.ts";
 
 /** A file: its path below /proc and its content; "latin1" where the content is bytes. */
@@ -39,13 +39,14 @@ export function formatProcProcess({ process, vmas, rollup }: ProcProcess): ProcF
   const file = (name: string, text: string, encoding: ProcFile["encoding"] = "utf8"): ProcFile => {
     return { path: `${process.pid}/${name}`, text, encoding };
   };
+  const headers = vmas.map(({ header }) => formatMapsHeader(header));
   return [
     file("cgroup", `0::${process.cgroup}\n`),
     // A process without arguments has an empty file; the capture shows its name in brackets instead.
     file("cmdline", process.command === `[${process.name}]` ? "" : `${process.command}\0`),
     file("comm", `${process.name}\n`),
-    file("maps", vmas.map(({ header }) => `${formatMapsHeader(header)}\n`).join(""), "latin1"),
-    file("smaps", vmas.map((vma) => formatSmapsVma(vma)).join(""), "latin1"),
+    file("maps", headers.map((header) => `${header}\n`).join(""), "latin1"),
+    file("smaps", vmas.map((vma, row) => formatSmapsBlock(headers[row], vma)).join(""), "latin1"),
     file("smaps_rollup", formatSmapsRollup(rollup), "latin1"),
     file("stat", formatStat(process)),
     file("status", formatStatus(process)),

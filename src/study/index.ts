@@ -73,6 +73,7 @@ export {
   type PreparedSmaps,
   type SmapsUnderScheme,
   prepareSmaps,
+  prepareSmapsFrom,
   smapsOfProcess,
   smapsUnderScheme,
 } from "./smaps-under-scheme.ts";

@@ -86,6 +86,8 @@ export async function smapsUnderScheme(
 export interface PreparedSmaps {
   readonly capture: Capture;
   readonly sums: CaptureSums;
+  /** The scheme asked for, as a place among those of the sums; the kernel's own has 0. */
+  readonly schemeIndex: number;
   /** By VMA row. */
   readonly sides: readonly Sides[];
 }
@@ -93,13 +95,23 @@ export interface PreparedSmaps {
 /** One pass over the capture, for any number of processes. */
 export async function prepareSmaps(capture: Capture, { scheme, all, history }: SmapsQuestion): Promise<PreparedSmaps> {
   const own = orderSchemes(capture, all)[0];
-  const sums = await sumCapture(capture, [own, scheme]);
-  return { capture, sums, sides: sidesOfVmas(sums, history) };
+  return prepareSmapsFrom(capture, await sumCapture(capture, [own, scheme]), { scheme, history });
+}
+
+/** The same without a pass, from sums whose schemes are in the order of `orderSchemes` and hold the one asked for. */
+export function prepareSmapsFrom(
+  capture: Capture,
+  sums: CaptureSums,
+  { scheme, history }: Pick<SmapsQuestion, "scheme" | "history">,
+): PreparedSmaps {
+  const schemeIndex = sums.schemes.findIndex(({ id }) => id === scheme.id);
+  if (schemeIndex < 0) throw new Error(`the sums are not of the scheme ${scheme.id}`);
+  return { capture, sums, schemeIndex, sides: sidesOfVmas(sums, schemeIndex, history) };
 }
 
 /** Smaps of one process. `facts` and `rollup` are what the kernel prints for it. */
 export function smapsOfProcess(
-  { capture, sums, sides }: PreparedSmaps,
+  { capture, sums, schemeIndex, sides }: PreparedSmaps,
   process: CapturedProcess,
   facts: readonly SmapsVma[],
   rollup?: SmapsRollup,
@@ -111,14 +123,14 @@ export function smapsOfProcess(
   const units = { pss: 0, anon: 0, file: 0, shmem: 0, dirty: 0, locked: 0 };
   const vmas = facts.map((vma) => {
     const row = rows.get(vma.header.startPage);
-    const place = `${vma.header.startPage.toString(16)}000 ${vma.header.name}`.trim();
+    const place = (): string => `${vma.header.startPage.toString(16)}000 ${vma.header.name}`.trim();
     if (row === undefined || capture.vmas[row].endPage !== vma.header.endPage) {
-      if (vma.fields.rss > 0) estimated.push(`${place}: not in the capture; printed as the kernel counts.`);
+      if (vma.fields.rss > 0) estimated.push(`${place()}: not in the capture; printed as the kernel counts.`);
       return vma;
     }
     const rssPages = sums.vmas.get(row, SUM_RSS);
-    if (rssPages * PAGE_KB !== vma.fields.rss) estimated.push(`${place}: changed between the capture and smaps.`);
-    const at = sums.vmas.schemeAt(1);
+    if (rssPages * PAGE_KB !== vma.fields.rss) estimated.push(`${place()}: changed between the capture and smaps.`);
+    const at = sums.vmas.schemeAt(schemeIndex);
     const pss = sums.vmas.get(row, at + OF_PSS);
     const samePss = pss === sums.vmas.get(row, sums.vmas.schemeAt(0) + OF_PSS);
     const changed = changeVma(vma.fields, sides[row], { place, samePss }, estimated);
@@ -137,7 +149,11 @@ export function smapsOfProcess(
 }
 
 /** Sides of the pages of each VMA. */
-function sidesOfVmas({ classes, histograms, movingPages }: CaptureSums, history: HistoryChoice): Sides[] {
+function sidesOfVmas(
+  { classes, histograms, movingPages }: CaptureSums,
+  schemeIndex: number,
+  history: HistoryChoice,
+): Sides[] {
   const sides = Array.from(movingPages, (moving): Sides => ({
     privateBoth: 0,
     toShared: 0,
@@ -156,7 +172,8 @@ function sidesOfVmas({ classes, histograms, movingPages }: CaptureSums, history:
       if (frameClass.kind === KIND_HUGETLB) continue;
       // Changed while they were read: in no sum, so on no side.
       if (((triples[at + 1] & ATTRIBUTE_FILE) !== 0) === isAnonKind(frameClass.kind)) continue;
-      const [own, other] = frameClass.answers;
+      const own = frameClass.answers[0];
+      const other = frameClass.answers[schemeIndex];
       const pages = triples[at + 2];
       const side = sides[row];
       const isPrivate = history === "most-private" ? other.privateMost : other.privateLeast;
@@ -173,7 +190,7 @@ function sidesOfVmas({ classes, histograms, movingPages }: CaptureSums, history:
 function changeVma(
   fields: SmapsVmaFields,
   sides: Sides,
-  { place, samePss }: { readonly place: string; readonly samePss: boolean },
+  { place, samePss }: { readonly place: () => string; readonly samePss: boolean },
   estimated: string[],
 ): { fields: SmapsVmaFields; dirtyUnits: number; moved: boolean } {
   const moved = sides.toShared + sides.toPrivate > 0;
@@ -188,9 +205,9 @@ function changeVma(
   const sharedDirty = clamp(fields.sharedDirty / PAGE_KB - dirtyToPrivate.pages + dirtyToShared.pages, sharedPages);
   const dirtyUnits =
     share(sides.privateUnits, privateDirty, privatePages) + share(sides.sharedUnits, sharedDirty, sharedPages);
-  if (!dirtyToShared.exact || !dirtyToPrivate.exact) estimated.push(`${place}: clean and dirty split in proportion.`);
+  if (!dirtyToShared.exact || !dirtyToPrivate.exact) estimated.push(`${place()}: clean and dirty split in proportion.`);
   if (sides.uncertain > 0) {
-    estimated.push(`${place}: ${sides.uncertain * PAGE_KB} kB are Private or Shared depending on history.`);
+    estimated.push(`${place()}: ${sides.uncertain * PAGE_KB} kB are Private or Shared depending on history.`);
   }
   return {
     dirtyUnits,
