@@ -52,16 +52,27 @@ export class CandidatePlaces {
     return isBlind ? this.sameAddresses : this.rangesIn(readFileSync(`/proc/${pid}/maps`, "latin1"));
   }
 
-  /** Ranges of a process with these maps. Nothing is parsed that does not mention one of the files, if ranges are few. */
+  /** Ranges of a process with these maps. If ranges are few, only lines that mention one of the files are parsed. */
   rangesIn(mapsText: string): readonly PageRange[] {
-    const { sameAddresses } = this;
+    const { sameAddresses, files } = this;
     const isFew = sameAddresses.length <= RANGES_READ_BLINDLY;
-    const files = this.files.filter(({ needle }) => mapsText.includes(needle));
-    if (files.length === 0 && isFew) return sameAddresses;
-    const vmas = parseMapsText(mapsText);
-    const same = isFew ? sameAddresses : vmas.flatMap((vma) => overlaps(sameAddresses, vma));
-    return joinRanges([...same, ...files.flatMap((file) => placesInVmas(vmas, file))], GAP_PAGES);
+    const all = isFew ? undefined : parseMapsText(mapsText);
+    const same = all?.flatMap((vma) => overlaps(sameAddresses, vma)) ?? sameAddresses;
+    const ofFiles = files.flatMap((file) => placesInVmas(all ?? vmasMentioning(mapsText, file.needle), file));
+    return ofFiles.length === 0 && isFew ? sameAddresses : joinRanges([...same, ...ofFiles], GAP_PAGES);
   }
+}
+
+/** The VMAs whose line holds a text: most processes have none, and of hundreds of lines a database's have one. */
+function vmasMentioning(mapsText: string, needle: string): MapsVma[] {
+  let lines = "";
+  for (let at = mapsText.indexOf(needle); at >= 0;) {
+    const end = mapsText.indexOf("\n", at);
+    const behind = end < 0 ? mapsText.length : end + 1;
+    lines += mapsText.slice(mapsText.lastIndexOf("\n", at) + 1, behind);
+    at = mapsText.indexOf(needle, behind);
+  }
+  return parseMapsText(lines);
 }
 
 /** The files of the pages that are asked about, each once. */

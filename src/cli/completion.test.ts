@@ -5,10 +5,12 @@ import { SCHEMES } from "../schemes/index.ts";
 import { formatCompletion } from "./completion.ts";
 import { buildProgram } from "./program.ts";
 
+const WHOLE = await buildProgram();
+
 /** What bash offers for a command line whose last word is being typed. */
 function offer(bash: string, ...words: string[]): string[] {
   const ids = SCHEMES.map(({ id }) => id);
-  const script = `${formatCompletion(buildProgram(), "bash", ids)}
+  const script = `${formatCompletion(WHOLE, "bash", ids)}
 COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _foliometer
 printf '%s\\n' "\${COMPREPLY[@]}"`;
   return execFileSync(bash, ["--norc", "-c", script], { encoding: "utf8", cwd: "/proc/self/attr" })
@@ -56,10 +58,9 @@ test("bash completes a check: schemes, files in the step language, its options a
 });
 
 test("every command and every long option is in every script", () => {
-  const program = buildProgram();
   for (const shell of ["bash", "zsh", "fish"] as const) {
-    const script = formatCompletion(program, shell);
-    for (const command of program.commands) {
+    const script = formatCompletion(WHOLE, shell);
+    for (const command of WHOLE.commands) {
       expect(script).toContain(command.name());
       for (const { long } of command.options)
         expect(script).toContain(shell === "fish" ? `-l ${long?.slice(2)}` : long);

@@ -7,8 +7,8 @@ test("the sort keys on the command line are those that the report knows", () => 
   expect(SORT_WORDS).toEqual(SORT_KEYS);
 });
 
-test("every command has a description, examples, and options with a sentence each", () => {
-  for (const command of buildProgram().commands) {
+test("every command has a description, examples, and options with a sentence each", async () => {
+  for (const command of (await buildProgram()).commands) {
     expect(command.description()).not.toBe("");
     let help = "";
     command.configureOutput({ writeOut: (text) => (help += text) });
@@ -18,8 +18,8 @@ test("every command has a description, examples, and options with a sentence eac
   }
 });
 
-test("every option in an example of --help exists", () => {
-  const program = buildProgram();
+test("every option in an example of --help exists", async () => {
+  const program = await buildProgram();
   for (const command of program.commands) {
     let help = "";
     command.configureOutput({ writeOut: (text) => (help += text) });
@@ -31,5 +31,13 @@ test("every option in an example of --help exists", () => {
     );
     const examples = help.slice(help.indexOf("Examples:"));
     for (const [option] of examples.matchAll(/--[a-z-]+/g)) expect(known).toContain(option);
+  }
+});
+
+test("a command that is named is all that is loaded, and the same as among all others", async () => {
+  for (const whole of (await buildProgram()).commands) {
+    const { commands } = await buildProgram(whole.name());
+    expect(commands.map((command) => command.name())).toEqual([whole.name()]);
+    expect(commands[0].helpInformation()).toBe(whole.helpInformation());
   }
 });

@@ -1,33 +1,10 @@
 /**
- * The command line as a whole. Only declarations are loaded here; what a command needs is loaded when it runs, so that
- * --version and --help cost no more than Node itself.
+ * The command line as a whole. Of a command only its declaration is loaded, and where the arguments name one, only that
+ * one's; what it needs is loaded when it runs.
  */
 import { Command, CommanderError } from "commander";
-import { addCalibrate } from "./calibrate.ts";
-import { addCapture } from "./capture.ts";
-import { addCheck } from "./check.ts";
-import { addCompare } from "./compare.ts";
-import { addCompletion } from "./completion.ts";
-import { addCow } from "./cow.ts";
-import { addDiff } from "./diff.ts";
 import { EXIT_CODES_HELP, EXIT_DONE, EXIT_USAGE } from "./exit-codes.ts";
-import { addExport } from "./export.ts";
-import { addExporter } from "./exporter.ts";
-import { addFolios } from "./folios.ts";
-import { addFree } from "./free.ts";
 import { readVersion } from "./package-files.ts";
-import { addRecord } from "./record.ts";
-import { addReport } from "./report.ts";
-import { addReproduce } from "./reproduce.ts";
-import { addRun } from "./run.ts";
-import { addSchemes } from "./schemes.ts";
-import { addSharing } from "./sharing.ts";
-import { addSmaps } from "./smaps.ts";
-import { addTimeline } from "./timeline.ts";
-import { addVerify } from "./verify.ts";
-import { addWho } from "./who.ts";
-import { addWatch } from "./watch.ts";
-import { addWorkloads } from "./workloads.ts";
 
 const DESCRIPTION =
   "How often is a folio mapped, by whom, and what does every memory figure become when the Linux kernel counts " +
@@ -47,8 +24,42 @@ Examples:
 
 ${EXIT_CODES_HELP}`;
 
-/** All commands. */
-export function buildProgram(): Command {
+/** Adds a command to a program. */
+type AddCommand = (program: Command, run: (action: () => Promise<number>) => Promise<void>) => void;
+
+/** All commands in the order of --help, each by its name. */
+const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
+  ["report", async () => (await import("./report.ts")).addReport],
+  ["capture", async () => (await import("./capture.ts")).addCapture],
+  ["record", async () => (await import("./record.ts")).addRecord],
+  ["timeline", async () => (await import("./timeline.ts")).addTimeline],
+  ["smaps", async () => (await import("./smaps.ts")).addSmaps],
+  ["sharing", async () => (await import("./sharing.ts")).addSharing],
+  ["free", async () => (await import("./free.ts")).addFree],
+  ["watch", async () => (await import("./watch.ts")).addWatch],
+  ["diff", async () => (await import("./diff.ts")).addDiff],
+  ["folios", async () => (await import("./folios.ts")).addFolios],
+  ["export", async () => (await import("./export.ts")).addExport],
+  ["exporter", async () => (await import("./exporter.ts")).addExporter],
+  ["who", async () => (await import("./who.ts")).addWho],
+  ["run", async () => (await import("./run.ts")).addRun],
+  ["verify", async () => (await import("./verify.ts")).addVerify],
+  ["reproduce", async () => (await import("./reproduce.ts")).addReproduce],
+  ["compare", async () => (await import("./compare.ts")).addCompare],
+  ["cow", async () => (await import("./cow.ts")).addCow],
+  ["check", async () => (await import("./check.ts")).addCheck],
+  ["calibrate", async () => (await import("./calibrate.ts")).addCalibrate],
+  ["schemes", async () => (await import("./schemes.ts")).addSchemes],
+  ["workloads", async () => (await import("./workloads.ts")).addWorkloads],
+  ["completion", async () => (await import("./completion.ts")).addCompletion],
+]);
+/** The command that no command means. */
+const DEFAULT_COMMAND = "report";
+/** It prints all others. */
+const COMPLETION = "completion";
+
+/** The program with all its commands, or with one: whoever asks for that waits for no other to be loaded. */
+export async function buildProgram(only?: string): Promise<Command> {
   const program = new Command("foliometer");
   program
     .description(DESCRIPTION)
@@ -62,32 +73,8 @@ export function buildProgram(): Command {
     .configureOutput({
       outputError: (text, write) => write(`foliometer: ${text.replace(/^error: /, "").replaceAll(UNPRINTABLE, "?")}`),
     });
-  const commands = [
-    addReport,
-    addCapture,
-    addRecord,
-    addTimeline,
-    addSmaps,
-    addSharing,
-    addFree,
-    addWatch,
-    addDiff,
-    addFolios,
-    addExport,
-    addExporter,
-    addWho,
-    addRun,
-    addVerify,
-    addReproduce,
-    addCompare,
-    addCow,
-    addCheck,
-    addCalibrate,
-    addSchemes,
-    addWorkloads,
-    addCompletion,
-  ];
-  for (const add of commands) add(program, runLater);
+  const loaders = [...COMMANDS].filter(([name]) => only === undefined || name === only);
+  for (const add of await Promise.all(loaders.map(async ([, load]) => load()))) add(program, runLater);
   return program;
 }
 
@@ -99,10 +86,16 @@ async function runLater(action: () => Promise<number>): Promise<void> {
   await runAction(action);
 }
 
+/** The one command that arguments name; undefined where they are about several, or about none that there is. */
+function commandNamed([, , first = DEFAULT_COMMAND]: readonly string[]): string | undefined {
+  return COMMANDS.has(first) && first !== COMPLETION ? first : undefined;
+}
+
 /** Parses the arguments and runs what they say. Sets the exit code, does not exit. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
   try {
-    await buildProgram().parseAsync(argv);
+    const program = await buildProgram(commandNamed(argv));
+    await program.parseAsync(argv);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;

@@ -55,8 +55,8 @@ test("the lengths of the stories of question 6 are those of the checker", () => 
   expect(answer).toContain(`the ${least} to ${most} states`);
 });
 
-test("commands, files and documents that it names exist", () => {
-  const commands = new Set(buildProgram().commands.map((command) => command.name()));
+test("commands, files and documents that it names exist", async () => {
+  const commands = new Set((await buildProgram()).commands.map((command) => command.name()));
   const named = [...page.matchAll(/`foliometer (?<name>\w+)/g)].map((match) => match.groups?.name ?? "");
   expect(named.length).toBeGreaterThan(10);
   expect(named.filter((name) => !commands.has(name))).toEqual([]);
