@@ -61,7 +61,7 @@ function formatWatched(watched: readonly WatchShare[]): string {
   const peak = summarize(watched.map(({ peakRssBytes }) => peakRssBytes / MB))?.median;
   return [
     `watch --interval 1s, the whole machine: ${of("share")} % of one core from its first moment on, at most ${WATCH_SHARE_MOST * 100} %: ${isWatchMet(watched) ? "met" : "MISSED"};`,
-    `${of("moments")} moments in ${of("seconds")} s, ${formatNumber(peak, 0)} MB; ${of("shareFromStart")} % with the first reading and the start of the program.`,
+    `${of("moments")} moments in ${of("seconds")} s, ${formatNumber(peak, 0)} MB; ${of("shareFromStart")} % with the first reading and the start.`,
   ].join("\n");
 }
 
