@@ -111,10 +111,11 @@ export function machineFamilies(report: CaptureReport): MetricFamily[] {
     {
       name: "foliometer_partially_mapped_folios",
       type: "gauge",
-      help: "Partially mapped anonymous large folios, by whether a scheme's counters show them.",
+      help: "Partially mapped anonymous large folios, by whether a scheme noticed them; past: it depends on their past.",
       samples: schemes.flatMap((id) => [
         { labels: { scheme: id, noticed: "yes" }, value: figures[id].partialNoticed },
-        { labels: { scheme: id, noticed: "no" }, value: figures[id].partialMissed },
+        { labels: { scheme: id, noticed: "no" }, value: figures[id].partialMissed - figures[id].partialPastDecides },
+        { labels: { scheme: id, noticed: "past" }, value: figures[id].partialPastDecides },
       ]),
     },
   ];

@@ -49,6 +49,12 @@ export function renderMachineTable(
 function figureLines(report: CaptureReport, total: ProcessLine): FigureLine[] {
   const { schemes, figures, measured } = report;
   const of = (pick: (figures: MachineFigures) => number): Range[] => schemes.map((id) => exactly(pick(figures[id])));
+  /** From the least on so much more as the past decides. */
+  const rangeOf = (pick: (figures: MachineFigures) => readonly [number, number]): Range[] =>
+    schemes.map((id) => {
+      const [least, more] = pick(figures[id]);
+      return { least, most: least + more };
+    });
   const kb = (bytes: number | null): number | null => (bytes === null ? null : kbOf(bytes));
   const none = { printed: null };
   return [
@@ -98,12 +104,15 @@ function figureLines(report: CaptureReport, total: ProcessLine): FigureLine[] {
     {
       ...line("7", "partial maps noticed", "folios", "below an average of one"),
       ...none,
-      values: of(({ partialNoticed }) => partialNoticed),
+      values: rangeOf(({ partialNoticed, partialPastDecides }) => [partialNoticed, partialPastDecides]),
     },
     {
       ...line("", "  unmapped, missed", "kB", ""),
       ...none,
-      values: of(({ partialMissedBytes }) => kbOf(partialMissedBytes)),
+      values: rangeOf(({ partialMissedBytes, partialPastDecidesBytes }) => [
+        kbOf(partialMissedBytes - partialPastDecidesBytes),
+        kbOf(partialPastDecidesBytes),
+      ]),
       percent: false,
     },
   ];

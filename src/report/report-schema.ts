@@ -55,6 +55,8 @@ const MachineFigures = z.strictObject({
   partialNoticed: Count,
   partialMissed: Count,
   partialMissedBytes: Bytes,
+  partialPastDecides: Count,
+  partialPastDecidesBytes: Bytes,
 });
 
 const FolioOrderReport = z.strictObject({

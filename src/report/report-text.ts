@@ -6,7 +6,7 @@ import type { CaptureReport } from "../study/index.ts";
 import { describeCoverage } from "./coverage.ts";
 import { type WidthOf, chooseWidth, cutText, escapeControls, wrapText } from "./display-text.ts";
 import { renderFolioTable } from "./folio-table.ts";
-import { formatCount, formatDuration, formatQuantity, formatSize, formatTime } from "./format-number.ts";
+import { formatCount, formatDuration, formatQuantity, formatRange, formatSize, formatTime } from "./format-number.ts";
 import { renderMachineTable } from "./machine-table.ts";
 import { renderMemoryTable } from "./memory-table.ts";
 import { renderProcessTable } from "./process-table.ts";
@@ -111,7 +111,10 @@ function describePartial({ partial, figures, schemes }: CaptureReport, place: Pl
   if (partial.folios === 0) return [];
   const missed = schemes
     .filter((id) => figures[id].partialMissed > 0)
-    .map((id) => `${id} misses ${formatCount(figures[id].partialMissed)}`);
+    .map((id) => {
+      const { partialMissed: most, partialPastDecides } = figures[id];
+      return `${id} misses ${formatRange({ least: most - partialPastDecides, most }, formatCount)}`;
+    });
   return paragraph(
     `Partially mapped anonymous folios: ${formatCount(partial.folios)}, holding ${formatSize(partial.unmappedBytes)} that ` +
       `nobody maps${missed.length === 0 ? "" : `; ${missed.join(", ")}`}.`,

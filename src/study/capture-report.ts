@@ -69,6 +69,9 @@ export interface MachineFigures {
   /** Partially mapped anonymous folios that they do not show, and the unmapped bytes in them. */
   readonly partialMissed: number;
   readonly partialMissedBytes: number;
+  /** Of those not shown, folios that were noticed if pages were unmapped before others came to map them (partial-folios.ts). */
+  readonly partialPastDecides: number;
+  readonly partialPastDecidesBytes: number;
 }
 
 /** What the machine's memory is used for; the bytes add up to MemTotal. */

@@ -13,8 +13,8 @@ import {
   PAGE_SIZE_BYTES,
   isAnonKind,
 } from "../kernel/index.ts";
-import { YES } from "../schemes/index.ts";
 import type { FolioOrderReport, MachineFigures, ProcessReport, Range } from "./capture-report.ts";
+import { type Noticed, noticedFolios, partialRows } from "./partial-folios.ts";
 import type { CaptureSums } from "./report-on-capture.ts";
 
 /** Figures by scheme id. */
@@ -117,34 +117,30 @@ function unmappedBytes(folios: FolioColumns, row: number): number {
 /** Only anonymous folios are queued for splitting when partially mapped (kernel-facts 2.7). */
 function partialNoticed(
   folios: FolioColumns,
-  { answers }: CaptureSums,
+  { answers, schemes }: CaptureSums,
   index: number,
-): { partialNoticed: number; partialMissed: number; partialMissedBytes: number } {
-  const { partial } = answers[index];
-  let noticed = 0;
-  let missed = 0;
-  let missedBytes = 0;
-  for (let row = 0; row < folios.count; row++) {
-    if (!isAnonKind(folios.kind[row]) || !isPartial(folios, row)) continue;
-    if (partial[row] === YES) noticed++;
-    else {
-      missed++;
-      missedBytes += unmappedBytes(folios, row);
-    }
-  }
-  return { partialNoticed: noticed, partialMissed: missed, partialMissedBytes: missedBytes };
+): Pick<MachineFigures, `partial${string}` & keyof MachineFigures> {
+  const rows = partialRows(folios);
+  const said = noticedFolios(schemes[index], folios, rows, answers[index].partial);
+  const count = (isWanted: (noticed: Noticed) => boolean): { folios: number; bytes: number } => {
+    const wanted = rows.filter((_, at) => isWanted(said[at]));
+    return { folios: wanted.length, bytes: wanted.reduce((sum, row) => sum + unmappedBytes(folios, row), 0) };
+  };
+  const missed = count((noticed) => noticed !== "yes");
+  const past = count((noticed) => noticed === "either");
+  return {
+    partialNoticed: rows.length - missed.folios,
+    partialMissed: missed.folios,
+    partialMissedBytes: missed.bytes,
+    partialPastDecides: past.folios,
+    partialPastDecidesBytes: past.bytes,
+  };
 }
 
 /** Partially mapped anonymous folios in truth. */
 export function partialFolios({ folios }: Capture): { folios: number; unmappedBytes: number } {
-  let count = 0;
-  let bytes = 0;
-  for (let row = 0; row < folios.count; row++) {
-    if (!isAnonKind(folios.kind[row]) || !isPartial(folios, row)) continue;
-    count++;
-    bytes += unmappedBytes(folios, row);
-  }
-  return { folios: count, unmappedBytes: bytes };
+  const rows = partialRows(folios);
+  return { folios: rows.length, unmappedBytes: rows.reduce((bytes, row) => bytes + unmappedBytes(folios, row), 0) };
 }
 
 /** Large folios with a mapping, by order and kind, orders ascending. */

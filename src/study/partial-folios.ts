@@ -62,7 +62,11 @@ export function reportPartialFolios(
   ownerName: (row: number) => string,
 ): PartialFolios {
   const rows = partialRows(folios);
-  const answers = schemes.map((scheme) => noticedBy(scheme, folios, rows));
+  const answers = schemes.map((scheme) => {
+    const now = createAnswersAtRest(folios.count);
+    scheme.answerAtRest(folios, now);
+    return noticedFolios(scheme, folios, rows, now.partial);
+  });
   const list = rows.map((row, at): PartialFolio => {
     const pagesMapped = folios.pagesMapped[row];
     return {
@@ -101,7 +105,8 @@ function sumUnmapped(list: readonly PartialFolio[]): number {
   return list.reduce((sum, { unmappedBytes }) => sum + unmappedBytes, 0);
 }
 
-function partialRows(folios: FolioColumns): number[] {
+/** Rows of the anonymous folios that are mapped in part. */
+export function partialRows(folios: FolioColumns): number[] {
   const rows: number[] = [];
   for (let row = 0; row < folios.count; row++) {
     const mapped = folios.pagesMapped[row];
@@ -110,15 +115,18 @@ function partialRows(folios: FolioColumns): number[] {
   return rows;
 }
 
-/** By place in `rows`. */
-function noticedBy(scheme: Scheme, folios: FolioColumns, rows: readonly number[]): Noticed[] {
-  const now = createAnswersAtRest(folios.count);
-  scheme.answerAtRest(folios, now);
+/** Whether a scheme notices folios, by place in `rows`; `partialNow` is what it answers of each folio as it is. */
+export function noticedFolios(
+  scheme: Scheme,
+  folios: FolioColumns,
+  rows: readonly number[],
+  partialNow: ArrayLike<number>,
+): Noticed[] {
   const once = mappedOnce(folios, rows);
   const before = createAnswersAtRest(once.count);
   scheme.answerAtRest(once, before);
   return rows.map((row, at) => {
-    if (now.partial[row] === YES) return "yes";
+    if (partialNow[row] === YES) return "yes";
     return before.partial[at] === YES ? "either" : "no";
   });
 }

@@ -77,7 +77,7 @@ function expectedProcess(sums: SlowSums): Partial<ProcessReport> {
 
 /** What the report should say of the machine under one scheme. */
 function expectedMachine(slow: SlowFigures, id: (typeof SLOW_SCHEMES)[number]): MachineFigures {
-  const { anonPages, mapped, partialMissedPages, ...counts } = slow.machine[id];
+  const { anonPages, mapped, partialMissedPages, partialPastDecidesPages, ...counts } = slow.machine[id];
   const total = (pick: (sums: SlowSums["schemes"]["page"]) => number): number =>
     slow.processes.reduce((all, { schemes }) => all + pick(schemes[id]), 0);
   return {
@@ -85,6 +85,7 @@ function expectedMachine(slow: SlowFigures, id: (typeof SLOW_SCHEMES)[number]): 
     anonPagesBytes: bytes(anonPages),
     mappedBytes: bytes(mapped),
     partialMissedBytes: bytes(partialMissedPages),
+    partialPastDecidesBytes: bytes(partialPastDecidesPages),
     pssBytes: total(({ pss }) => Math.floor(pss / 4096)),
     ussBytes: { least: bytes(total((of) => of.privateLeast)), most: bytes(total((of) => of.privateMost)) },
     exclusiveEntries: { least: total((of) => of.exclusiveLeast), most: total((of) => of.exclusiveMost) },

@@ -102,7 +102,7 @@ test("coverage and cost are metrics in their base units", (ctx) => {
 });
 
 test("what a scheme notices and what it misses are told apart, and a field that is not known is not there", (ctx) => {
-  const page = { ...REPORT.figures["page"], partialNoticed: 7, partialMissed: 3 };
+  const page = { ...REPORT.figures["page"], partialNoticed: 7, partialMissed: 5, partialPastDecides: 2 };
   const measured = { ...REPORT.measured, anonPagesBytes: null };
   const report = { ...REPORT, measured, figures: { ...REPORT.figures, page } };
   const text = formatExportMetrics(report, { dialect: "openmetrics", schemes: ["page"], timestamps: false });
@@ -111,6 +111,7 @@ test("what a scheme notices and what it misses are told apart, and a field that 
   expect(partial?.map(({ labels, value }) => [labels, value])).toEqual([
     [{ scheme: "page", noticed: "yes" }, 7],
     [{ scheme: "page", noticed: "no" }, 3],
+    [{ scheme: "page", noticed: "past" }, 2],
   ]);
   const fields = families.get("foliometer_meminfo_bytes")?.samples.map(({ labels }) => labels.field);
   expect(fields).toEqual(["MemTotal", "Mapped", "AnonPages", "Mapped"]);

@@ -71,6 +71,8 @@ export interface SlowMachineFigures {
   readonly partialNoticed: number;
   readonly partialMissed: number;
   readonly partialMissedPages: number;
+  readonly partialPastDecides: number;
+  readonly partialPastDecidesPages: number;
 }
 
 /** A large folio at rest. */
@@ -302,6 +304,8 @@ function machineFigures(
     partialNoticed: 0,
     partialMissed: 0,
     partialMissedPages: 0,
+    partialPastDecides: 0,
+    partialPastDecidesPages: 0,
   };
   for (const slow of known.slowFolios.values()) {
     const { folio, entries, pmdEntries, mappedPages, pagesMapped } = slow;
@@ -323,6 +327,9 @@ function machineFigures(
     else {
       figures.partialMissed++;
       figures.partialMissedPages += nr - pagesMapped;
+      // Who shows it only below one entry a page showed it while each page that is left was mapped once.
+      figures.partialPastDecides++;
+      figures.partialPastDecidesPages += nr - pagesMapped;
     }
   }
   return figures;

@@ -117,6 +117,8 @@ const FIGURES: MachineFigures = {
   partialNoticed: 25,
   partialMissed: 0,
   partialMissedBytes: 0,
+  partialPastDecides: 0,
+  partialPastDecidesBytes: 0,
 };
 
 const OWNER_FIGURES: MachineFigures = {
@@ -129,6 +131,8 @@ const OWNER_FIGURES: MachineFigures = {
   partialNoticed: 18,
   partialMissed: 7,
   partialMissedBytes: 6_144 * KIB,
+  partialPastDecides: 5,
+  partialPastDecidesBytes: 4_096 * KIB,
 };
 
 const MEM_TOTAL_KB = 24_576_000;
