@@ -14,4 +14,5 @@ export * from "./pagemap-scan.ts";
 export * from "./proc-error.ts";
 export * from "./smaps-text.ts";
 export * from "./status-text.ts";
+export * from "./vma-name.ts";
 export * from "./walk-costs.ts";

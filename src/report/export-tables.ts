@@ -20,7 +20,7 @@ import {
   SUM_SHMEM,
   bytesOfPss,
 } from "../figures/index.ts";
-import { FOLIO_KIND_NAMES, PAGE_SIZE_BYTES } from "../kernel/index.ts";
+import { FOLIO_KIND_NAMES, PAGE_SIZE_BYTES, readableVmaName } from "../kernel/index.ts";
 import type { CaptureReport, CaptureSums, ProcessFigures, ProcessReport } from "../study/index.ts";
 
 /** A column's type and its value by row. */
@@ -130,7 +130,7 @@ function vmaTable(
     start_address: { type: "uint64", value: (row) => vmas[vmaAt(row)].startPage * PAGE_SIZE_BYTES },
     end_address: { type: "uint64", value: (row) => vmas[vmaAt(row)].endPage * PAGE_SIZE_BYTES },
     permissions: { type: "text", value: (row) => permissionsOf(vmas[vmaAt(row)]) },
-    name: { type: "text", value: (row) => vmas[vmaAt(row)].name },
+    name: { type: "text", value: (row) => readableVmaName(vmas[vmaAt(row)].name) },
     rss_bytes: pages(SUM_RSS),
     rss_anon_bytes: pages(SUM_ANON),
     rss_file_bytes: pages(SUM_FILE),

@@ -6,6 +6,7 @@
  * for less than a byte a mapping, and to every other figure exactly.
  */
 import type { CapturedProcess } from "../capture/index.ts";
+import { readableVmaName } from "../kernel/index.ts";
 import { type SideView, figuresOf } from "./capture-side.ts";
 import {
   type FigureTotal,
@@ -23,7 +24,7 @@ export type MappingKey = (typeof MAPPING_KEYS)[number];
 
 /** A mapping that changed, or all mappings of one name. */
 export interface MappingChange {
-  /** As in maps, without " (deleted)"; "" for anonymous memory without a name. */
+  /** As in maps, UTF-8 read as such, without " (deleted)"; "" for anonymous memory without a name. */
   readonly name: string;
   /** VMAs on each side. */
   readonly vmas: { readonly a: number; readonly b: number };
@@ -60,7 +61,7 @@ export function compareMappings(
     const place = (of: typeof vmas.a, row: number): MappingPlace | null =>
       row < 0 ? null : { address: `${of[row].startPage.toString(16)}000`, perms: permsOf(of[row]) };
     const change = {
-      name: mappingName(rowB < 0 ? vmas.a[rowA] : vmas.b[rowB]),
+      name: readableVmaName(mappingName(rowB < 0 ? vmas.a[rowA] : vmas.b[rowB])),
       vmas: { a: rowA < 0 ? 0 : 1, b: rowB < 0 ? 0 : 1 },
       place: { a: place(vmas.a, rowA), b: place(vmas.b, rowB) },
       a: figures(views.a, a.firstVma, rowA),
@@ -82,7 +83,7 @@ export function compareByName(
   for (const name of new Set([...a.keys(), ...b.keys()])) {
     const [one, other] = [a.get(name), b.get(name)];
     const change = {
-      name,
+      name: readableVmaName(name),
       vmas: { a: one?.vmas ?? 0, b: other?.vmas ?? 0 },
       place: null,
       a: one?.figures ?? null,

@@ -18,7 +18,7 @@ import {
   SUM_RSS,
   bytesOfPss,
 } from "../figures/index.ts";
-import { PAGE_SIZE_BYTES } from "../kernel/index.ts";
+import { PAGE_SIZE_BYTES, readableVmaName } from "../kernel/index.ts";
 import { type Scheme, createAnswersAtRest } from "../schemes/index.ts";
 import type { Range } from "./capture-report.ts";
 import { addNotPresent, addTriple } from "./report-on-capture.ts";
@@ -26,7 +26,7 @@ import { addNotPresent, addTriple } from "./report-on-capture.ts";
 /** One path and what lies at its end. */
 export interface MemoryStack {
   readonly process: Pick<CapturedProcess, "pid" | "name" | "cgroup">;
-  /** The VMA's name as in maps; empty for plain anonymous memory. */
+  /** The VMA's name as in maps, UTF-8 read as such; empty for plain anonymous memory. */
   readonly mapping: string;
   /** Order of the folios; 0 also for entries in transit (migration, hwpoison), whose folio is not known. */
   readonly order: number;
@@ -142,7 +142,7 @@ function placesOfVmas({ processes, vmas }: Capture): { readonly placeOfVma: Int3
       if (place === undefined) {
         place = places.length;
         placeOfName.set(name, place);
-        places.push({ process, mapping: name });
+        places.push({ process, mapping: readableVmaName(name) });
       }
       placeOfVma[row] = place;
     }

@@ -13,10 +13,10 @@ import {
   type IncrementalCapture,
 } from "../capture/index.ts";
 import { SUM_HUGETLB, SUM_RSS } from "../figures/index.ts";
-import { FRAME_KIND_MASK, FRAME_LARGE, KIND_UNCOUNTED, PAGE_SIZE_BYTES } from "../kernel/index.ts";
+import { FRAME_KIND_MASK, FRAME_LARGE, KIND_UNCOUNTED, PAGE_SIZE_BYTES, readableVmaName } from "../kernel/index.ts";
 import type { ProcessFigures } from "./capture-report.ts";
 import { processFigures } from "./report-on-capture.ts";
-import { readableVmaName } from "./vma-name.ts";
+
 import type { WatchStudy } from "./watch-figures.ts";
 
 /** A VMA under the schemes. */

@@ -32,11 +32,11 @@ import {
   LEVEL_UNKNOWN,
   type MapsVma,
   PAGE_SIZE_BYTES,
+  readableVmaName,
 } from "../kernel/index.ts";
 import { type Answer, NO, type Scheme, YES, createAnswersAtRest } from "../schemes/index.ts";
 import { flagNames } from "./flag-names.ts";
 import { type ProcessName, nameOf } from "./mm-groups.ts";
-import { readableVmaName } from "./vma-name.ts";
 
 /** Version of the answers of `who`. */
 export const WHO_VERSION = 1;
