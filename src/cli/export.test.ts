@@ -114,6 +114,24 @@ test("a /proc written of a capture has the smaps that `foliometer smaps` prints 
   }
 });
 
+test("schemes that are written together are each what they are alone", async () => {
+  const schemes = ["mm-owner", "total", "sums"];
+  await exportSample("--format", "proc", "--schemes", schemes.join(","), "-o", place("together"));
+  const rollups = (path: string): string =>
+    readdirSync(path)
+      .filter((name) => /^[0-9]+$/.test(name))
+      .map((pid) => readFileSync(join(path, pid, "smaps_rollup"), "latin1"))
+      .join("");
+  const all = new Set<string>();
+  for (const scheme of schemes) {
+    await exportSample("--format", "proc", "--scheme", scheme, "-o", place(`alone-${scheme}`));
+    const together = rollups(place(`together/${scheme}/proc`));
+    expect(together).toBe(rollups(place(`alone-${scheme}/proc`)));
+    all.add(together);
+  }
+  expect(all.size).toBeGreaterThan(1);
+});
+
 const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
   ["no format", [], /^foliometer: required option '--format <format>' not specified$/],
   [
