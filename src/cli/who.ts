@@ -193,6 +193,11 @@ async function printReport(
   return codeOfSearch(report.search);
 }
 
+function notMapped({ kind }: WhoQuestion, asked: string): string {
+  if (kind === "file") return `Nobody who was read maps ${asked}.`;
+  return kind === "vmas" ? `There is no such mapping: ${asked}.` : `Nothing is mapped at ${asked}.`;
+}
+
 /** The exit code of an answer: whether somebody may be missing in it. */
 export function codeOfSearch({ counts, processesRefused }: Pick<WhoSearch, "counts" | "processesRefused">): number {
   const isIncomplete = counts === "kernel-counts-more" || (counts === "unchecked" && processesRefused > 0);
@@ -255,9 +260,7 @@ async function refuseOrAnswer(
     case "ended":
       throw new UsageError(`Process ${pid} ended while it was read.`);
     case "not-mapped":
-      throw new UsageError(
-        question.kind === "file" ? `Nobody who was read maps ${asked}.` : `Nothing is mapped at ${asked}.`,
-      );
+      throw new UsageError(notMapped(question, asked));
     case "too-many":
       throw new UsageError(`There are ${nothing.pages} pages at ${asked}, more than can be looked at.`);
     case "unmapped":

@@ -331,6 +331,6 @@ async function fails(ctx: TestContext, ...args: readonly string[]): Promise<stri
 test("a pid that ended, an address that is not mapped and a file that nobody maps get one sentence each", async (ctx) => {
   expect(await fails(ctx, "4194304", "7f0000000000")).toContain("There is no process 4194304");
   expect(await fails(ctx, String(process.pid), "1000")).toContain(`Nothing is mapped at 0x1000 of ${process.pid}.`);
-  expect(await fails(ctx, "--vma", String(process.pid), "[no such]")).toContain("Nothing is mapped at [no such]");
+  expect(await fails(ctx, "--vma", String(process.pid), "[no such]")).toContain("There is no such mapping: [no such]");
   expect(await fails(ctx, "--file", "/etc/hostname-of-nobody")).toContain("Nobody who was read maps");
 });
