@@ -328,7 +328,7 @@ describe("writing a capture", () => {
 
   test("leaves nothing behind when its process exits or is told to end, and nothing that opens after kill -9", async (ctx) => {
     requireRoot(ctx);
-    requireFile(ctx, "dist/capture/write-capture.js");
+    requireFile(ctx, "dist/capture/index.js");
     const place = makeTestDirectory();
     await runCapture(place.path, "process.exit(3)", 3);
     expect(readdirSync(place.path)).toEqual([]);
@@ -349,7 +349,7 @@ describe("writing a capture", () => {
 
 /** Runs a capture of the whole machine in a process of its own that does `end` when the first process is listed. */
 async function runCapture(parent: string, end: string, status: number | null): Promise<void> {
-  const script = `import { writeCapture } from ${JSON.stringify(join(process.cwd(), "dist/capture/write-capture.js"))};
+  const script = `import { writeCapture } from ${JSON.stringify(join(process.cwd(), "dist/capture/index.js"))};
     await writeCapture(${JSON.stringify(join(parent, "night"))}, { createdBy: "test", select: () => { ${end}; return true; } });`;
   const capturing = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
   expect(await new Promise((resolve) => capturing.once("exit", resolve))).toBe(status);
