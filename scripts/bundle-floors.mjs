@@ -7,12 +7,13 @@
  * the folder of their floor, where workers are found beside them and other floors above. Files that are in a bundle are
  * removed: nobody loads them any more. Run twice, it would bundle bundles: the build always begins with tsc.
  */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 
-const dist = process.argv[2] ?? fileURLToPath(new URL("../dist", import.meta.url));
+// The real one: the bundler knows files by their real paths.
+const dist = realpathSync(process.argv[2] ?? fileURLToPath(new URL("../dist", import.meta.url)));
 
 for (const floor of readdirSync(dist)) {
   const folder = join(dist, floor);
