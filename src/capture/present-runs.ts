@@ -8,7 +8,6 @@
  */
 import type { PassTables } from "./run-passes.ts";
 import {
-  ADDRESS_AT,
   BITS_AT,
   FRAME_AT,
   PAGES_AT,
@@ -17,6 +16,7 @@ import {
   RUN_PRESENT,
   type RunSource,
   STEP_AT,
+  pageOfRun,
 } from "./run-blocks.ts";
 
 /** Runs of present entries, one row a run: page i of it is virtual page `page + i` and has frame `frame + step * i`. */
@@ -48,9 +48,6 @@ export interface PresentRunsChoice {
 
 /** Rows of a piece. */
 const PIECE_ROWS = 16_384;
-/** Pages under the high word of an address. */
-const PAGES_OF_HIGH_WORD = 2 ** 20;
-const PAGE_SHIFT = 12;
 
 /** The present runs of one reader, in its order, in pieces. O(runs). */
 export function collectPresentRuns(
@@ -76,8 +73,7 @@ export function collectPresentRuns(
     found.step[row] = step;
     found.file[row] = (bits & RUN_FILE) !== 0 ? 1 : 0;
     if (framesOnly) return;
-    found.page[row] =
-      (block[ADDRESS_AT + 2 * at] >>> PAGE_SHIFT) + (block[ADDRESS_AT + 2 * at + 1] >>> 0) * PAGES_OF_HIGH_WORD;
+    found.page[row] = pageOfRun(block, at);
     found.level[row] = bits >>> RUN_LEVEL_SHIFT;
   });
   return pieces;

@@ -11,12 +11,8 @@ import { type ManifestFile, measureFile } from "./manifest.ts";
 import { readMappingGroups, writeMappingFooter } from "./mapping-file.ts";
 import { MAPPING_COLUMNS, MappingPart, type StoredGroup, StoredGroups, partName } from "./mapping-part.ts";
 import type { RecordedTable, WordColumn } from "./recording-table.ts";
-import { ADDRESS_AT, BLOCK_RUNS, VMA_AT, WORDS_PER_RUN } from "./run-layout.ts";
+import { BLOCK_RUNS, VMA_AT, WORDS_PER_RUN, pageOfRun } from "./run-layout.ts";
 import { MAPPINGS_TABLE } from "./table-schema.ts";
-
-/** Pages under the high word of an address. */
-const PAGES_OF_HIGH_WORD = 2 ** 20;
-const PAGE_SHIFT = 12;
 
 /** Reads the runs of mappings files and puts them in order. Throws BadCapture. O(runs + segments * stretches). */
 export function readRuns(paths: readonly string[]): RecordedTable {
@@ -73,10 +69,7 @@ function readKeys(groups: readonly StoredGroup[], rows: number): Keys {
   const keys = { vma: new Int32Array(rows), page: new Float64Array(rows) };
   forEachGroup(groups, (block, first, count) => {
     keys.vma.set(block.subarray(VMA_AT, VMA_AT + count), first);
-    for (let row = 0; row < count; row++) {
-      const [low, high] = [block[ADDRESS_AT + 2 * row] >>> PAGE_SHIFT, block[ADDRESS_AT + 2 * row + 1] >>> 0];
-      keys.page[first + row] = low + high * PAGES_OF_HIGH_WORD;
-    }
+    for (let row = 0; row < count; row++) keys.page[first + row] = pageOfRun(block, row);
   });
   return keys;
 }

@@ -42,6 +42,16 @@ export const RUN_LEVEL_SHIFT = 9;
 /** Marks a record that stands for a template's runs; its frame word is the template's number (run-templates.ts). */
 export const RUN_TEMPLATE = 1 << 12;
 
+/** Pages under the high word of an address. */
+const PAGES_OF_HIGH_WORD = 2 ** 20;
+const PAGE_SHIFT = 12;
+
+/** The virtual page number that run `at` of a block begins at. */
+export function pageOfRun(block: Int32Array, at: number): number {
+  const low = block[ADDRESS_AT + 2 * at] >>> PAGE_SHIFT;
+  return low + (block[ADDRESS_AT + 2 * at + 1] >>> 0) * PAGES_OF_HIGH_WORD;
+}
+
 /** Writes run `at` of a block. */
 export function writeRun(
   block: Int32Array,

@@ -10,7 +10,6 @@
  */
 import type { PassTables } from "./run-passes.ts";
 import {
-  ADDRESS_AT,
   BITS_AT,
   FRAME_AT,
   PAGES_AT,
@@ -22,6 +21,7 @@ import {
   RUN_UFFD_WP,
   type RunSource,
   STEP_AT,
+  pageOfRun,
 } from "./run-blocks.ts";
 
 /** Bits of a run's `bits` that pagemap prints of an entry, and the shift of its level. */
@@ -56,8 +56,6 @@ export interface PageSelection {
 type AliveTables = Pick<PassTables, "mmOfVma" | "mmAlive">;
 
 const WORD = 2 ** 32;
-const PAGES_OF_HIGH_WORD = 2 ** 20;
-const PAGE_SHIFT = 12;
 
 /** Present runs of living address spaces on frames of the intervals. O(runs + answer * log intervals). */
 export function selectFrames(
@@ -78,7 +76,7 @@ export function selectFrames(
     const lowest = step < 0 ? frame - pages + 1 : frame;
     const behind = step === 0 ? frame + 1 : lowest + pages;
     if (behind <= lowestAsked || lowest >= behindAsked) return;
-    const page = pageOf(block, at);
+    const page = pageOfRun(block, at);
     cutToIntervals({ vma, page, frame, pages, step, bits }, intervals, found);
   });
   return found;
@@ -93,7 +91,7 @@ export function selectPages(
   const found: SelectedRun[] = [];
   runs.forEachRun((block, at, vma) => {
     if (startPage[vma] === endPage[vma] || mmAlive[mmOfVma[vma]] === 0) return;
-    const page = pageOf(block, at);
+    const page = pageOfRun(block, at);
     const pages = block[PAGES_AT + at];
     const from = Math.max(page, startPage[vma]);
     const behind = Math.min(page + pages, endPage[vma]);
@@ -110,11 +108,6 @@ export function selectPages(
     });
   });
   return found;
-}
-
-function pageOf(block: Int32Array, at: number): number {
-  const low = block[ADDRESS_AT + 2 * at] >>> PAGE_SHIFT;
-  return low + (block[ADDRESS_AT + 2 * at + 1] >>> 0) * PAGES_OF_HIGH_WORD;
 }
 
 /** Adds the parts of a run whose frames lie in the intervals. */
