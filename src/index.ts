@@ -214,6 +214,7 @@ export {
   type TimelineReport,
   type Tolerance,
   TooManySharingSets,
+  TooMuchSwap,
   type Verdict,
   type WhoQuestion,
   type WhoRangeReport,

@@ -53,6 +53,7 @@ const CODE_OF_ERROR: Readonly<Record<string, number>> = {
   BadReproduction: EXIT_INCOMPLETE,
   ScenarioStopped: EXIT_INCOMPLETE,
   TooManySharingSets: EXIT_INCOMPLETE,
+  TooMuchSwap: EXIT_INCOMPLETE,
   UnsafeContents: EXIT_DIFFERS,
   ProcTextError: EXIT_INCOMPLETE,
 };

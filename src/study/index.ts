@@ -51,6 +51,7 @@ export {
 } from "./group-figures.ts";
 export { GROUP_KEYS, type GroupKey, type MmGroup, type MmGroups, type ProcessName, groupMms } from "./mm-groups.ts";
 export { TooManySharingSets } from "./mm-sets.ts";
+export { TooMuchSwap } from "./swap-sets.ts";
 export { type CaptureSums, orderSchemes, reportOnCapture, reportOnSums, sumCapture } from "./report-on-capture.ts";
 export {
   MachineScraper,

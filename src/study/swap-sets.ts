@@ -26,7 +26,7 @@ const SLOTS_MAX = 2 ** 32 - 2;
 /** A machine with more swap than this program counts; in one sentence. */
 export class TooMuchSwap extends Error {
   constructor() {
-    super(`The swap areas hold more than ${SLOTS_MAX} slots (16 TiB).`);
+    super(`The swap entries reach beyond slot ${SLOTS_MAX} (16 TiB of swap): who shares them cannot be counted.`);
     this.name = "TooMuchSwap";
   }
 }
