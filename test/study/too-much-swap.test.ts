@@ -1,10 +1,10 @@
 /** `foliometer free` of a capture whose swap entries cannot be counted: one sentence, not a stack trace. */
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { makeTestDirectory } from "../../test/captured-child.ts";
-import { foliometer } from "../../test/foliometer-in-process.ts";
-import { MADE_UP_RUNS, madeUpFacts, writeMadeUpCapture } from "../../test/made-up-capture.ts";
-import { RUN_SWAP } from "../capture/run-blocks.ts";
+import { RUN_SWAP } from "../../src/capture/run-blocks.ts";
+import { makeTestDirectory } from "../captured-child.ts";
+import { foliometer } from "../foliometer-in-process.ts";
+import { MADE_UP_RUNS, madeUpFacts, writeMadeUpCapture } from "../made-up-capture.ts";
 
 const directory = makeTestDirectory();
 afterAll(() => directory.remove());
